@@ -1,0 +1,47 @@
+/** One commit that the node made in the workspace. */
+export type WorkspaceCommit = {
+  readonly sha: string
+  readonly kind: 'turn' | 'owner' | 'undo'
+  /** The turn it belongs to; for `undo` the turn that was undone. */
+  readonly turn: string | null
+  readonly subject: string
+  /** Paths relative to the workspace, with what happened to each. */
+  readonly files: readonly { readonly path: string; readonly change: 'added' | 'modified' | 'deleted' | 'renamed' }[]
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number
+}
+
+/** Where the node remembers its commits (SQLite): the truth about turns; trailers in the commits only inform. */
+export type CommitRecord = {
+  readonly add: (commit: WorkspaceCommit & { readonly undoes: string | null }) => void
+  /** Newest turn commit that no undo commit names, or null. */
+  readonly newestUndoable: () => WorkspaceCommit | null
+  /** Newest first. `undoneBy` is the sha of the undo commit. */
+  readonly list: (limit: number) => readonly (WorkspaceCommit & { readonly undoneBy: string | null })[]
+}
+
+/**
+ * The git-backed workspace (layer 3). Contract: rejects with `NodeError` GIT_MISSING, GIT_FAILED, WORKSPACE_UNUSABLE,
+ * WORKSPACE_CONFLICT (paths in the hint; nothing was touched), NOTHING_TO_UNDO, or with those of `RunConfined`.
+ */
+export type WorkspaceRepo = {
+  /** Creates what is missing (worktree, git dir, first empty commit); safe to call at every start. */
+  readonly open: () => Promise<void>
+  /** Commits what changed since the last commit as the turn's; null when nothing changed. */
+  readonly commitTurn: (turn: {
+    readonly id: string
+    readonly intent: string
+    readonly reason: string
+  }) => Promise<WorkspaceCommit | null>
+  /** Commits edits that someone else made, so that a turn's commit holds only the turn's; null when there are none. */
+  readonly commitOwnerEdits: () => Promise<WorkspaceCommit | null>
+  /** Reverts the newest turn that is not undone yet, as a new commit. */
+  readonly undo: () => Promise<{
+    readonly undone: WorkspaceCommit
+    readonly commit: WorkspaceCommit
+    readonly diffStat: string
+  }>
+  readonly log: (limit: number) => readonly (WorkspaceCommit & { readonly undoneBy: string | null })[]
+  /** Unified diff of one turn's commit, or of the newest commit when null. */
+  readonly diff: (turn: string | null) => Promise<string>
+}

@@ -1,0 +1,7 @@
+/** Time as a dependency, so that tests move it instead of sleeping. */
+export type Clock = {
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number
+}
+
+export const systemClock: Clock = { now: () => Date.now() }

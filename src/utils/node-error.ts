@@ -1,0 +1,39 @@
+/** Stable error codes: scripts and tests match on these, never on message text. */
+export type NodeErrorCode =
+  | 'USAGE'
+  | 'CONFIG_INVALID'
+  | 'HOME_UNUSABLE'
+  | 'HOME_LOCKED'
+  | 'DISK_FULL'
+  | 'STATE_CORRUPT'
+  | 'PORT_IN_USE'
+  | 'EVENT_MALFORMED'
+  | 'RULES_UNREADABLE'
+  | 'RULE_ILLEGAL'
+  | 'SANDBOX_UNAVAILABLE'
+  | 'SANDBOX_FAILED'
+  | 'TOOL_INPUT_INVALID'
+  | 'MODEL_UNREACHABLE'
+  | 'MODEL_REFUSED_REQUEST'
+  | 'WORKSPACE_UNUSABLE'
+  | 'WORKSPACE_CONFLICT'
+  | 'GIT_MISSING'
+  | 'GIT_FAILED'
+  | 'NOTHING_TO_UNDO'
+  | 'NOT_RUNNING'
+  | 'NOT_AVAILABLE_YET'
+  | 'CONTROL_REFUSED'
+  | 'INTERNAL'
+
+/** An operating fault: `message` says what is wrong, `hint` the owner's next step. A broken invariant is an assertion instead. */
+export class NodeError extends Error {
+  readonly code: NodeErrorCode
+  readonly hint: string | null
+
+  constructor(code: NodeErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.name = 'NodeError'
+    this.code = code
+    this.hint = options.hint ?? null
+  }
+}
