@@ -5,3 +5,6 @@ export type Clock = {
 }
 
 export const systemClock: Clock = { now: () => Date.now() }
+
+/** Milliseconds since the epoch as ISO 8601 in UTC. */
+export const formatInstant = (ms: number): string => new Date(ms).toISOString()
