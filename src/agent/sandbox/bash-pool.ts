@@ -1,0 +1,142 @@
+/**
+ * The lane of bash: sandboxes that are started ahead and used for exactly one call each.
+ *
+ * Pid 1 of a warm sandbox is a bash that has set its limits and waits on stdin for one script, as `<bytes>\n<script>`
+ * (`read -N` takes blocks; a delimiter would be looked for byte by byte). It runs the script in a subshell and stays a plain
+ * reaper. When it ends, the kernel ends every process of its namespace, so nothing of a call is left for the next one.
+ *
+ * Refilling waits until a call is over: a new sandbox would compete with the command for the processor.
+ */
+import { NodeError } from '../../utils/node-error.ts'
+import type { SandboxOutcome } from '../agent.types.ts'
+import { limitsScript, type SandboxHost, shellCommand, WORKSPACE_INSIDE } from './bubblewrap-arguments.ts'
+import { whyNotExecuted } from './explain-failure.ts'
+import { type ConfinedProcess, launchConfined, sendInput } from './launch-confined.ts'
+import { requireGitDir } from './reachability.ts'
+import { keepHead, supervise } from './supervise.ts'
+import { startWatchdog } from './watchdog.ts'
+
+/** A model's turn takes far longer than a refill, so two cover a call that follows at once. */
+const POOL_SIZE = 2
+/** Lets the answer to the finished call leave first. */
+const REFILL_DELAY_MS = 5
+/** The gate's limit on a command is 32 KiB; this one only bounds the pipe. */
+const SCRIPT_BYTES_MAX = 256 * 1024
+
+const WAIT_FOR_SCRIPT = [
+  'LC_ALL=C', // lengths are bytes
+  'IFS= read -r length && IFS= read -r -N "$length" script || exit 125',
+  'unset -v LC_ALL length',
+  'exec </dev/null',
+  '( eval "unset -v script; $script" )', // on one line, so that line numbers in messages are the script's
+  'exit $?', // without it bash would replace itself by the subshell
+].join('; ')
+
+export type BashPool = {
+  /** Fills the pool. Safe to call again. */
+  readonly warm: () => void
+  readonly run: (
+    script: string,
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ) => Promise<SandboxOutcome>
+  /** Kills running calls and ends waiting sandboxes; afterwards no process is left. */
+  readonly close: () => Promise<void>
+}
+
+/** Contract of `run`: rejects with `NodeError` SANDBOX_UNAVAILABLE or SANDBOX_FAILED, never because of the script. */
+export const createBashPool = (host: SandboxHost): BashPool => {
+  const waiting: ConfinedProcess[] = []
+  const running = new Set<{ readonly stop: () => void; readonly done: Promise<unknown> }>()
+  let refill: Timer | null = null
+  let closed = false
+
+  const start = (): ConfinedProcess => {
+    requireGitDir(host)
+    return launchConfined(host, 'bash', {
+      binds: [],
+      environment: {},
+      cwd: WORKSPACE_INSIDE,
+      command: shellCommand(`${limitsScript(host.limits, { cpuLimited: true })}; ${WAIT_FOR_SCRIPT}`),
+    })
+  }
+
+  const warm = () => {
+    while (!closed && waiting.length < POOL_SIZE) waiting.push(start())
+  }
+
+  const refillLater = () => {
+    refill = null
+    try {
+      warm()
+    } catch {
+      // Nobody waits for this one: the next call meets the same fault and reports it.
+    }
+  }
+
+  const take = (): ConfinedProcess => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) if (next.isRunning()) return next
+    return start()
+  }
+
+  const runOne = async (script: string, timeoutMs: number, signal: AbortSignal): Promise<SandboxOutcome> => {
+    const confined = take()
+    const supervised = supervise(confined, {
+      timeoutMs,
+      outputBytesMax: host.limits.outputBytesMax,
+      signal,
+      watch: (pid, onBreach) => startWatchdog({ pid, workspace: host.workspace, limits: host.limits, onBreach }),
+    })
+    await sendInput(confined, `${Buffer.byteLength(script)}\n${script}`)
+    const { executed, ...run } = await supervised
+    if (!executed && run.killedBy === null) throw whyNotExecuted(run)
+    return { kind: 'process', ...run, exitCode: run.killedBy === null ? run.exitCode : null }
+  }
+
+  return {
+    warm,
+    run: async (script, { timeoutMs, signal }) => {
+      if (closed) throw new NodeError('SANDBOX_FAILED', 'the sandbox is closed')
+      const refusal = refuse(script)
+      if (refusal !== null) return { kind: 'failed', message: refusal }
+      if (signal.aborted) return STOPPED_BEFORE_START
+      const stop = new AbortController()
+      const done = runOne(script, Math.min(timeoutMs, host.limits.wallMsMax), AbortSignal.any([signal, stop.signal]))
+      const entry = { stop: () => stop.abort(), done: done.catch(() => {}) }
+      running.add(entry)
+      try {
+        return await done
+      } finally {
+        running.delete(entry)
+        if (!closed) refill ??= setTimeout(refillLater, REFILL_DELAY_MS)
+      }
+    },
+    close: async () => {
+      closed = true
+      if (refill !== null) clearTimeout(refill)
+      for (const { stop } of running) stop()
+      const idle = waiting.splice(0)
+      // End of input lets a waiting sandbox leave by itself, also one that is still being set up.
+      await Promise.all([...[...running].map(({ done }) => done), ...idle.map(leave)])
+    },
+  }
+}
+
+const STOPPED_BEFORE_START: SandboxOutcome = {
+  kind: 'process',
+  exitCode: null,
+  stdout: new Uint8Array(),
+  stderr: new Uint8Array(),
+  truncated: false,
+  killedBy: 'stop',
+}
+
+const refuse = (script: string): string | null => {
+  if (script.includes('\0')) return 'a command cannot hold a NUL character'
+  if (Buffer.byteLength(script) > SCRIPT_BYTES_MAX) return `a command is at most ${SCRIPT_BYTES_MAX} bytes long`
+  return null
+}
+
+const leave = async (confined: ConfinedProcess): Promise<void> => {
+  await sendInput(confined, '')
+  await Promise.all([keepHead(confined.stdout, 0), keepHead(confined.stderr, 0), confined.ended])
+}

@@ -1,0 +1,154 @@
+/**
+ * The lane of the file tools: one sandboxed worker that lives long, because it never runs anything of the workspace.
+ *
+ * Calls go one at a time. What comes back is treated as if the worker were taken over: frames have a limit, answers a schema,
+ * and a wrong one ends the worker. A dead worker is replaced at the next call; the call it died in fails, because nobody
+ * can say how far it came.
+ */
+import { z } from 'zod'
+import { NodeError } from '../../utils/node-error.ts'
+import { BUN_INSIDE, limitedCommand, type SandboxHost, WORKSPACE_INSIDE } from './bubblewrap-arguments.ts'
+import { whyNotExecuted } from './explain-failure.ts'
+import type { FileAnswer, FileOperation } from './file-worker.types.ts'
+import { ANSWER_BYTES_MAX, encodeFrame, REQUEST_BYTES_MAX, readFrames } from './frames.ts'
+import { type ConfinedProcess, launchConfined } from './launch-confined.ts'
+import { requireGitDir } from './reachability.ts'
+import { keepHead } from './supervise.ts'
+
+const WORKER_DIR_INSIDE = '/opt/plaited/worker'
+/** The longest operation is a search, which ends itself after 10 s. */
+const CALL_TIMEOUT_MS = 30_000
+const STDERR_BYTES_MAX = 4096
+
+const replySchema = z.discriminatedUnion('kind', [
+  z.strictObject({ id: z.int(), kind: z.literal('text'), text: z.string(), truncated: z.boolean() }),
+  z.strictObject({ id: z.int(), kind: z.literal('failed'), message: z.string() }),
+])
+
+export type FileWorker = {
+  /** Starts the worker if none runs. */
+  readonly warm: () => void
+  readonly run: (operation: FileOperation, options: { readonly signal: AbortSignal }) => Promise<FileAnswer>
+  readonly close: () => Promise<void>
+}
+
+type Connection = {
+  readonly confined: ConfinedProcess
+  readonly frames: AsyncGenerator<unknown, void, void>
+  readonly stderr: Promise<{ readonly bytes: Uint8Array }>
+}
+
+/** Contract of `run`: rejects with `NodeError` SANDBOX_UNAVAILABLE or SANDBOX_FAILED, never because of the files. */
+export const createFileWorker = (host: SandboxHost): FileWorker => {
+  let connection: Connection | null = null
+  let turn: Promise<unknown> = Promise.resolve()
+  let lastId = 0
+  let closed = false
+
+  const connect = (): Connection => {
+    if (connection?.confined.isRunning()) return connection
+    requireGitDir(host)
+    const command = [
+      BUN_INSIDE,
+      '--no-env-file', // the workspace's .env, bunfig.toml and packages are not ours to load
+      '--config=/dev/null',
+      '--no-install',
+      '--no-macros',
+      `${WORKER_DIR_INSIDE}/file-worker-main.ts`,
+    ]
+    const confined = launchConfined(host, 'files', {
+      binds: [{ source: host.workerDir, target: WORKER_DIR_INSIDE, writable: false }],
+      environment: {},
+      cwd: WORKSPACE_INSIDE,
+      command: limitedCommand(command, host.limits, { cpuLimited: false }), // it may serve for weeks
+    })
+    const frames = readFrames(confined.stdout, ANSWER_BYTES_MAX)
+    connection = { confined, frames, stderr: keepHead(confined.stderr, STDERR_BYTES_MAX) }
+    return connection
+  }
+
+  const exchange = async (operation: FileOperation, signal: AbortSignal): Promise<FileAnswer> => {
+    if (closed) throw new NodeError('SANDBOX_FAILED', 'the sandbox is closed')
+    if (signal.aborted) return STOPPED
+    const current = connect()
+    const { confined } = current
+    let timedOut = false
+    const timer = setTimeout(() => {
+      timedOut = true
+      confined.kill()
+    }, CALL_TIMEOUT_MS)
+    signal.addEventListener('abort', confined.kill)
+    try {
+      const answer = await ask(current, { id: ++lastId, operation })
+      if (answer !== null) return answer
+      await confined.ended
+      if (signal.aborted) return STOPPED
+      if (timedOut) throw failed(`did not answer within ${CALL_TIMEOUT_MS / 1000} s`)
+      throw await explainEnd(current)
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', confined.kill)
+    }
+  }
+
+  return {
+    warm: () => {
+      if (!closed) connect()
+    },
+    run: (operation, { signal }) => {
+      const result = turn.then(() => exchange(operation, signal))
+      turn = result.catch(() => {}) // the caller has the error
+      return result
+    },
+    close: async () => {
+      closed = true
+      if (connection === null) return
+      connection.confined.kill()
+      await connection.confined.ended
+    },
+  }
+}
+
+const STOPPED: FileAnswer = { kind: 'failed', message: 'stopped' }
+
+/** Sends one request and takes the next frame as its answer; null when the worker ended instead. */
+const ask = async (
+  { confined, frames }: Connection,
+  request: { readonly id: number; readonly operation: FileOperation },
+): Promise<FileAnswer | null> => {
+  try {
+    confined.stdin.write(encodeFrame(request, REQUEST_BYTES_MAX))
+    await confined.stdin.flush()
+  } catch {
+    return null
+  }
+  let document: unknown
+  try {
+    const next = await frames.next()
+    if (next.done) return null
+    document = next.value
+  } catch (cause) {
+    confined.kill()
+    throw failed('sent something that is not a frame', cause)
+  }
+  const reply = replySchema.safeParse(document)
+  if (reply.success && reply.data.id === request.id) {
+    const { id: _, ...answer } = reply.data
+    return answer
+  }
+  confined.kill()
+  throw failed('sent an answer to nothing that was asked')
+}
+
+const explainEnd = async ({ confined, stderr }: Connection): Promise<NodeError> => {
+  const { exitCode, executed } = await confined.ended
+  const { bytes } = await stderr
+  if (!executed) return whyNotExecuted({ exitCode, stderr: bytes })
+  return failed(`ended with exit code ${exitCode} ${Buffer.from(bytes).toString('utf8')}`.trim())
+}
+
+const failed = (what: string, cause?: unknown): NodeError =>
+  new NodeError('SANDBOX_FAILED', `the file worker ${what}`, {
+    hint: 'run the call again: a new worker takes over',
+    ...(cause === undefined ? {} : { cause }),
+  })

@@ -1,0 +1,46 @@
+import { realpathSync, statSync } from 'node:fs'
+import { NodeError } from '../../utils/node-error.ts'
+import type { SeccompArchitecture } from './seccomp-filter.ts'
+
+/** Not the caller's PATH: a program found there would run outside of everything that this folder builds. */
+const PROGRAM_FOLDERS = ['/usr/bin', '/usr/local/bin', '/bin']
+
+/** @throws {NodeError} SANDBOX_UNAVAILABLE when no folder of the system has the program. */
+export const requireProgram = (name: string, debianPackage: string): string => {
+  const found = PROGRAM_FOLDERS.map((folder) => `${folder}/${name}`).find(isProgram)
+  if (found !== undefined) return found
+  throw new NodeError(
+    'SANDBOX_UNAVAILABLE',
+    `${debianPackage} is not installed (no program ${name} in ${PROGRAM_FOLDERS.join(', ')})`,
+    { hint: `apt-get install ${debianPackage}` },
+  )
+}
+
+const isProgram = (path: string): boolean => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found?.isFile() === true && (found.mode & 0o111) !== 0
+}
+
+/**
+ * Imported on use: the package throws while loading when its binary was not installed, and the node must still start.
+ * @throws {NodeError} SANDBOX_UNAVAILABLE
+ */
+export const requireRipgrep = async (): Promise<string> => {
+  try {
+    const { rgPath } = await import('@vscode/ripgrep')
+    return realpathSync(rgPath)
+  } catch (cause) {
+    throw new NodeError('SANDBOX_UNAVAILABLE', 'the ripgrep binary of @vscode/ripgrep is missing', {
+      hint: "run 'bin/plaited' again, which installs the dependencies",
+      cause,
+    })
+  }
+}
+
+/** @throws {NodeError} SANDBOX_UNAVAILABLE where no filter exists for this machine. */
+export const requireArchitecture = (): SeccompArchitecture => {
+  if (process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64')) return process.arch
+  throw new NodeError('SANDBOX_UNAVAILABLE', `no sandbox exists for ${process.platform} on ${process.arch}`, {
+    hint: 'run the node on Linux, x86-64 or aarch64; a virtual machine or a container will do',
+  })
+}

@@ -1,0 +1,134 @@
+/**
+ * One bubblewrap process and what must be known about it: the pid of the command inside, and whether it ever ran.
+ *
+ * Both come from bubblewrap's status descriptor: `child-pid` when the namespaces exist, `exit-code` only if the command was
+ * executed. So a command that prints "bwrap: ..." and a sandbox that could not be built are told apart without reading text.
+ */
+import { closeSync } from 'node:fs'
+import { NodeError } from '../../utils/node-error.ts'
+import { bubblewrapArguments, type Confinement, type SandboxHost } from './bubblewrap-arguments.ts'
+import type { SandboxLane } from './seccomp-filter.ts'
+
+export type ConfinedProcess = {
+  readonly stdin: Bun.FileSink
+  /** Must be read to the end, as must `stderr`: only then are their descriptors closed. */
+  readonly stdout: AsyncIterable<Uint8Array>
+  readonly stderr: AsyncIterable<Uint8Array>
+  /** Host pid of pid 1 inside; null when there never was one. Contract: does not reject. */
+  readonly innerPid: Promise<number | null>
+  /** `executed` false: the sandbox was not built, and bubblewrap says why on stderr. Contract: does not reject. */
+  readonly ended: Promise<{ readonly exitCode: number; readonly executed: boolean }>
+  readonly isRunning: () => boolean
+  /** Ends everything inside, as soon as that is safe. Contract: does not throw. */
+  readonly kill: () => void
+}
+
+/**
+ * Starts `confinement.command` in a fresh sandbox.
+ * @throws {NodeError} SANDBOX_FAILED when the host cannot start another process.
+ */
+export const launchConfined = (host: SandboxHost, lane: SandboxLane, confinement: Confinement): ConfinedProcess => {
+  const { child, stdout, stderr } =
+    lane === 'bash' ? spawnOnPipes(host, confinement) : spawnOnSockets(host, confinement)
+  const statusDescriptor = child.stdio[4]
+  if (typeof statusDescriptor !== 'number') throw new TypeError('no status descriptor')
+  const status = readStatus(statusDescriptor)
+  const isRunning = () => child.exitCode === null && child.signalCode === null
+  return {
+    stdin: child.stdin,
+    stdout,
+    stderr,
+    innerPid: status.innerPid,
+    ended: Promise.all([child.exited, status.executed]).then(([exitCode, executed]) => ({ exitCode, executed })),
+    isRunning,
+    // Never bubblewrap itself: killed while it sets up, it leaves a child that waits for ever (9 of 200 kills).
+    kill: () => {
+      void status.innerPid.then((pid) => {
+        if (pid !== null && isRunning()) killIfAlive(pid)
+      })
+    },
+  }
+}
+
+/** Writes all of the input and closes it. Whoever does not read it (a sandbox that failed) says so by its end, not by a broken pipe. */
+export const sendInput = async ({ stdin }: ConfinedProcess, input: string | Uint8Array): Promise<void> => {
+  try {
+    if (input.length > 0) stdin.write(input)
+    await stdin.end()
+  } catch (error) {
+    if (!hasCode(error, 'EPIPE')) throw error
+  }
+}
+
+/** Any program may run here, and many open /dev/stderr. */
+const spawnOnPipes = (host: SandboxHost, confinement: Confinement) => {
+  const out = host.makePipe()
+  const err = host.makePipe()
+  try {
+    const child = Bun.spawn(bubblewrapArguments(host, confinement), {
+      ...SPAWN,
+      stdio: ['pipe', out.writeEnd, err.writeEnd, Bun.file(host.filterPaths.bash), 'pipe'],
+    })
+    out.closeWriteEnd()
+    err.closeWriteEnd()
+    return { child, stdout: out.read(), stderr: err.read() }
+  } catch (cause) {
+    out.discard()
+    err.discard()
+    throw cannotStart(cause)
+  }
+}
+
+/** Our own worker: its output cannot be opened through a path at all, which is one way less to forge an answer. */
+const spawnOnSockets = (host: SandboxHost, confinement: Confinement) => {
+  try {
+    const child = Bun.spawn(bubblewrapArguments(host, confinement), {
+      ...SPAWN,
+      stdio: ['pipe', 'pipe', 'pipe', Bun.file(host.filterPaths.files), 'pipe'],
+    })
+    return { child, stdout: child.stdout, stderr: child.stderr }
+  } catch (cause) {
+    throw cannotStart(cause)
+  }
+}
+
+// The filter goes in by path: a descriptor used twice would stand at its end, and bubblewrap would read nothing.
+const SPAWN = { env: {}, cwd: '/' } as const
+
+const cannotStart = (cause: unknown): NodeError =>
+  new NodeError('SANDBOX_FAILED', 'the host could not start a sandbox process', {
+    hint: 'look for a limit on processes or open files, or for lack of memory',
+    cause,
+  })
+
+const readStatus = (descriptor: number) => {
+  const innerPid = Promise.withResolvers<number | null>()
+  const read = async (): Promise<boolean> => {
+    let text = ''
+    try {
+      for await (const chunk of Bun.file(descriptor).stream()) {
+        text += Buffer.from(chunk).toString('latin1')
+        const pid = /"child-pid": (\d+)/.exec(text)?.[1]
+        if (pid !== undefined) innerPid.resolve(Number(pid))
+      }
+      return text.includes('"exit-code"')
+    } catch {
+      return false // an unreadable status proves nothing, so the command counts as not executed
+    } finally {
+      innerPid.resolve(null)
+      closeSync(descriptor) // Bun never closes an extra 'pipe': one leaked descriptor per call otherwise
+    }
+  }
+  return { innerPid: innerPid.promise, executed: read() }
+}
+
+const killIfAlive = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (!hasCode(error, 'ESRCH')) throw error
+  }
+}
+
+const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code

@@ -1,0 +1,86 @@
+/**
+ * Layer 2: runs what the permission gate allowed, where it can touch nothing but the workspace.
+ *
+ * Two lanes. Bash gets a fresh sandbox per call, started ahead (`bash-pool.ts`); the file tools share one worker that never
+ * runs anything of the workspace (`file-worker.ts`). The node's own git runs through `runConfined` under the same recipe.
+ * Nothing starts before the first call or `warm()`. There is no weaker mode: where the recipe cannot be built, every call
+ * is refused with the reason and what mends it.
+ */
+import { NodeError } from '../../utils/node-error.ts'
+import type { Sandbox } from '../agent.types.ts'
+import { type BashPool, createBashPool } from './bash-pool.ts'
+import type { SandboxHost } from './bubblewrap-arguments.ts'
+import { checkSandbox } from './check-sandbox.ts'
+import { runConfinedOn } from './confined-run.ts'
+import { createFileWorker, type FileWorker } from './file-worker.ts'
+import { prepareHost } from './prepare-host.ts'
+import type { RunConfined, SandboxCheck, SandboxOptions } from './sandbox.types.ts'
+
+export type SandboxLanes = {
+  readonly sandbox: Sandbox
+  readonly runConfined: RunConfined
+  /** Runs the real recipe once in each lane and looks around inside. Contract: does not reject. */
+  readonly check: () => Promise<SandboxCheck>
+  /** Begins what the first call would wait for. Contract: does not throw; a fault is met again, and told, by the first call. */
+  readonly warm: () => void
+  /** Ends every process of the layer, running calls included. */
+  readonly close: () => Promise<void>
+}
+
+type Lanes = { readonly host: SandboxHost; readonly bash: BashPool; readonly files: FileWorker }
+
+/** Builds the layer; touches neither disk nor processes until it is used. */
+export const createSandboxLanes = (options: SandboxOptions): SandboxLanes => {
+  const closing = new AbortController()
+  const confinedRuns = new Set<Promise<unknown>>()
+  let lanes: Promise<Lanes> | null = null
+
+  const open = (): Promise<Lanes> => {
+    if (closing.signal.aborted) return Promise.reject(new NodeError('SANDBOX_FAILED', 'the sandbox is closed'))
+    lanes ??= prepareLanes(options).catch((error: unknown) => {
+      lanes = null // the next call looks again: the owner may have mended it
+      throw error
+    })
+    return lanes
+  }
+
+  const close = async () => {
+    closing.abort()
+    await Promise.all(confinedRuns)
+    const opened = await lanes?.catch(() => null)
+    await Promise.all([opened?.bash.close(), opened?.files.close()])
+  }
+
+  return {
+    sandbox: {
+      run: async ({ operation }, { signal }) => {
+        const { bash, files } = await open()
+        if (operation.kind !== 'bash') return files.run(operation, { signal })
+        return bash.run(operation.command, { timeoutMs: operation.timeoutMs, signal })
+      },
+      close,
+    },
+    runConfined: async (request) => {
+      const { host } = await open()
+      const run = runConfinedOn(host, request, closing.signal)
+      const settled = run.catch(() => {})
+      confinedRuns.add(settled)
+      return run.finally(() => confinedRuns.delete(settled))
+    },
+    check: () => checkSandbox(open),
+    warm: () => {
+      void open()
+        .then(({ bash, files }) => {
+          bash.warm()
+          files.warm()
+        })
+        .catch(() => {})
+    },
+    close,
+  }
+}
+
+const prepareLanes = async (options: SandboxOptions): Promise<Lanes> => {
+  const host = await prepareHost(options)
+  return { host, bash: createBashPool(host), files: createFileWorker(host) }
+}

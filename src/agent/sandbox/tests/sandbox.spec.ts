@@ -1,0 +1,204 @@
+import { expect, test } from 'bun:test'
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describeWhen } from '../../../../test/helpers.ts'
+import { createSandboxLanes } from '../sandbox.ts'
+import type { ConfinedRequest } from '../sandbox.types.ts'
+import { createTestHome, createTestSandbox, descendants, permit, TEST_USER, whyNoSandbox } from './sandbox-fixture.ts'
+
+const reason = await whyNoSandbox()
+const describeReal = (name: string, define: () => void): void =>
+  describeWhen(reason === null, `no sandbox on this host: ${reason}`, name, define)
+
+const echo = permit({ kind: 'bash', command: 'echo hi', timeoutMs: 10_000 })
+const signal = new AbortController().signal
+const isAlive = (pid: number) => statSync(`/proc/${pid}`, { throwIfNoEntry: false }) !== undefined
+
+describeReal('the sandbox as a whole', () => {
+  test('the self-test finds every wall in place', async () => {
+    const { lanes, dispose } = createTestSandbox()
+    expect(await lanes.check()).toMatchObject({
+      available: true,
+      mode: 'full',
+      bubblewrapVersion: expect.stringMatching(/^\d/),
+    })
+    await dispose()
+  })
+
+  test('nothing starts before it is used, and nothing is left after close', async () => {
+    const { lanes, bash, run, dispose } = createTestSandbox()
+    expect(descendants()).toEqual([])
+    await bash('true')
+    const sleeping = bash('sleep 300')
+    const reading = run({ kind: 'read', path: '/workspace/.git', offset: null, limit: null })
+    lanes.warm()
+    await reading
+    await dispose()
+    expect(await sleeping).toMatchObject({ killedBy: 'stop' })
+    expect(descendants().filter(isAlive)).toEqual([])
+    expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({ code: 'SANDBOX_FAILED' })
+    await lanes.close()
+  })
+
+  test('closing while sandboxes are being set up leaves none', async () => {
+    for (let round = 0; round < 5; round++) {
+      const { lanes, dispose } = createTestSandbox()
+      lanes.warm()
+      await Bun.sleep(round)
+      await dispose()
+    }
+    expect(descendants().filter(isAlive)).toEqual([])
+  })
+
+  test('a node that is killed takes every sandbox with it', async () => {
+    const script = `
+      import { createTestSandbox } from '${import.meta.dir}/sandbox-fixture.ts'
+      const { home, bash } = createTestSandbox()
+      process.stdout.write(home.root)
+      await bash('touch started; setsid sleep 300')`
+    const node = Bun.spawn([process.execPath, '-e', script], { stdout: 'pipe', env: {} })
+    const { value } = await node.stdout.getReader().read()
+    const root = Buffer.from(value ?? '').toString('utf8')
+    while (!existsSync(join(root, 'workspace/started'))) await Bun.sleep(1)
+    const inside = descendants(node.pid)
+    expect(inside.length).toBeGreaterThan(2)
+    node.kill('SIGKILL')
+    await node.exited
+    while (inside.some((pid) => isAlive(pid))) await Bun.sleep(1)
+    rmSync(root, { recursive: true })
+  })
+
+  test('without a git file, or with a link or a folder in its place, every lane refuses and names it', async () => {
+    const { home, lanes, dispose } = createTestSandbox()
+    const gitFile = join(home.workspace, '.git')
+    const refusal = { code: 'SANDBOX_UNAVAILABLE', message: expect.stringContaining(gitFile) }
+    const expectRefusals = async () => {
+      expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject(refusal)
+      expect(lanes.runConfined(request({ argv: ['true'] }))).rejects.toMatchObject(refusal)
+      const reading = permit({ kind: 'read', path: '/workspace/a', offset: null, limit: null })
+      expect(lanes.sandbox.run(reading, { signal })).rejects.toMatchObject(refusal)
+      expect(await lanes.check()).toMatchObject({ available: false, reason: expect.stringContaining(gitFile) })
+    }
+    renameSync(gitFile, join(home.root, 'moved'))
+    await expectRefusals()
+    symlinkSync(join(home.root, 'moved'), gitFile)
+    await expectRefusals()
+    rmSync(gitFile)
+    mkdirSync(gitFile)
+    await expectRefusals()
+    rmSync(gitFile, { recursive: true })
+    renameSync(join(home.root, 'moved'), gitFile)
+    expect(await lanes.sandbox.run(echo, { signal })).toMatchObject({ exitCode: 0 })
+    await dispose()
+  })
+
+  test('a workspace that is missing is refused with its mend', async () => {
+    const home = createTestHome()
+    const lanes = createSandboxLanes({ ...home, workspace: join(home.root, 'none'), dropTo: TEST_USER })
+    expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({
+      code: 'WORKSPACE_UNUSABLE',
+      hint: expect.stringContaining('mkdir'),
+    })
+    await lanes.close()
+    home.remove()
+  })
+
+  test('root without a user to become, and a user who names one, run nothing', async () => {
+    const home = createTestHome()
+    const wrong = TEST_USER === null ? { uid: 10001, gid: 10000 } : null
+    for (const dropTo of [wrong, { uid: 0, gid: 0 }]) {
+      const lanes = createSandboxLanes({ ...home, dropTo })
+      expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({ code: 'SANDBOX_UNAVAILABLE' })
+      await lanes.close()
+    }
+    home.remove()
+  })
+})
+
+describeWhen(TEST_USER !== null, 'only root becomes another user', 'the user whom a root node becomes', () => {
+  test('is refused a workspace that it cannot enter, with the mend', async () => {
+    const home = createTestHome()
+    chmodSync(home.root, 0o700)
+    const lanes = createSandboxLanes({ ...home, dropTo: TEST_USER })
+    expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({
+      code: 'WORKSPACE_UNUSABLE',
+      hint: expect.stringContaining(`chmod g+x ${home.root}`),
+    })
+    await lanes.close()
+    home.remove()
+  })
+})
+
+describeReal('a program of the node under confinement', () => {
+  const decode = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8')
+
+  test('gets its input, folder, environment and binds, and gives back all of its output', async () => {
+    const { home, lanes, dispose } = createTestSandbox()
+    const source = join(home.root, 'shown')
+    mkdirSync(source)
+    chmodSync(source, 0o755)
+    writeFileSync(join(source, 'file'), 'shown')
+    const result = await lanes.runConfined({
+      argv: [
+        '/bin/sh',
+        '-c',
+        'cat; pwd; echo "$GREETING $1"; cat /shown/file; echo x >/shown/new; exit 3',
+        'sh',
+        "a 'b' $c",
+      ],
+      binds: [{ source, target: '/shown', writable: false }],
+      environment: { GREETING: 'hello' },
+      stdin: 'from stdin\n',
+      cwd: '/tmp',
+      timeoutMs: 10_000,
+    })
+    expect(result.exitCode).toBe(3)
+    expect(decode(result.stdout)).toBe("from stdin\n/tmp\nhello a 'b' $c\nshown")
+    expect(decode(result.stderr)).toContain('Read-only file system')
+    const large = await lanes.runConfined(request({ argv: ['head', '-c', '3000000', '/dev/zero'] }))
+    expect(large.stdout.length).toBe(3_000_000)
+    await dispose()
+  })
+
+  test('git commits when its git dir is bound writable, and only then', async () => {
+    const { home, lanes, bash, dispose } = createTestSandbox()
+    await bash('mkdir -p deep/er; echo x >deep/er/file')
+    const commit = [
+      '/bin/sh',
+      '-c',
+      'git add -A && git -c user.name=a -c user.email=a@b commit -qm made && git log --format=%s',
+    ]
+    expect((await lanes.runConfined(request({ argv: commit }))).exitCode).not.toBe(0)
+    const binds = [{ source: home.gitDir, target: home.gitDir, writable: true }]
+    const result = await lanes.runConfined(request({ argv: commit, binds }))
+    expect({ stdout: decode(result.stdout), stderr: decode(result.stderr) }).toEqual({
+      stdout: 'made\nworkspace created\n',
+      stderr: '',
+    })
+    await dispose()
+  })
+
+  test('an early end is an error, because the node builds on the answer', async () => {
+    const { lanes, dispose } = createTestSandbox()
+    const slow = lanes.runConfined(request({ argv: ['sleep', '300'], timeoutMs: 100 }))
+    expect(slow).rejects.toMatchObject({ code: 'SANDBOX_FAILED', message: expect.stringContaining('timeout') })
+    await slow.catch(() => {})
+    await dispose()
+  })
+
+  test('a program that is missing is a result of the shell, 127', async () => {
+    const { lanes, dispose } = createTestSandbox()
+    expect((await lanes.runConfined(request({ argv: ['/no/such/program'] }))).exitCode).toBe(127)
+    await dispose()
+  })
+})
+
+const request = (given: Partial<ConfinedRequest>): ConfinedRequest => ({
+  argv: ['true'],
+  binds: [],
+  environment: {},
+  stdin: null,
+  cwd: '/workspace',
+  timeoutMs: 10_000,
+  ...given,
+})

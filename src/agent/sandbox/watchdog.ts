@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync, statfsSync } from 'node:fs'
+import type { SandboxLimits } from './sandbox.types.ts'
+
+/** How long a command can grow unseen: at 1 GiB/s of memory that is 50 MiB. */
+const INTERVAL_MS = 50
+
+/**
+ * Looks at a running call from outside and reports the first breach of the limits that no rlimit covers: the memory of all
+ * its processes together, the memory left on the machine, and what it adds to the workspace's file system. Returns how to stop.
+ * Control groups would be exact, but a container seldom lets a node write them.
+ */
+export const startWatchdog = ({
+  pid,
+  workspace,
+  limits,
+  onBreach,
+}: {
+  readonly pid: number
+  readonly workspace: string
+  readonly limits: SandboxLimits
+  readonly onBreach: (what: 'memory' | 'disk') => void
+}): (() => void) => {
+  const before = readDisk(workspace)
+  const look = () => {
+    if (treeBytes(pid) > limits.treeBytesMax || machineMemoryBytes() < limits.machineMemoryBytesMin) onBreach('memory')
+    if (hasBreachedDisk(before, readDisk(workspace), limits)) onBreach('disk')
+  }
+  const timer = setInterval(look, INTERVAL_MS)
+  return () => clearInterval(timer)
+}
+
+type Disk = { readonly freeBytes: number; readonly freeFiles: number }
+
+/** null when the workspace is gone: then nothing can be said about its disk, and the call must end. */
+const readDisk = (path: string): Disk | null => {
+  try {
+    const { bavail, bsize, ffree } = statfsSync(path)
+    return { freeBytes: bavail * bsize, freeFiles: ffree }
+  } catch {
+    return null
+  }
+}
+
+const hasBreachedDisk = (before: Disk | null, now: Disk | null, limits: SandboxLimits): boolean =>
+  before === null ||
+  now === null ||
+  before.freeBytes - now.freeBytes > limits.diskGrowthBytesMax ||
+  now.freeBytes < limits.diskFreeBytesMin ||
+  before.freeFiles - now.freeFiles > limits.newFilesMax
+
+/** Memory that only this tree uses (anonymous and shared), summed over all processes in it. */
+const treeBytes = (root: number): number => {
+  let kibibytes = 0
+  const waiting = [root]
+  for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
+    const status = readProcess(`/proc/${pid}/status`)
+    kibibytes += fieldOf(status, 'RssAnon') + fieldOf(status, 'RssShmem')
+    waiting.push(...childrenOf(pid))
+  }
+  return kibibytes * 1024
+}
+
+/** A child belongs to the thread that made it, so every thread is asked. */
+const childrenOf = (pid: number): number[] => {
+  let threads: string[]
+  try {
+    threads = readdirSync(`/proc/${pid}/task`)
+  } catch {
+    return [] // it has ended meanwhile
+  }
+  return threads.flatMap((thread) =>
+    readProcess(`/proc/${pid}/task/${thread}/children`)
+      .split(' ')
+      .filter((child) => child !== '')
+      .map(Number),
+  )
+}
+
+const machineMemoryBytes = (): number => fieldOf(readFileSync('/proc/meminfo', 'latin1'), 'MemAvailable') * 1024
+
+const fieldOf = (text: string, name: string): number =>
+  Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0)
+
+/** A process may end between two looks; then it uses nothing. */
+const readProcess = (path: string): string => {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,104 @@
+import { closeSync, constants, fstatSync } from 'node:fs'
+import { Refusal } from './refusal.ts'
+import type { WorkspaceRoot } from './workspace-root.ts'
+
+const RIPGREP = '/opt/plaited/bin/rg'
+
+export const MATCHES_MAX = 100
+/** Longer lines are cut: they are generated, and one alone could fill the context. */
+export const LINE_CHARACTERS_MAX = 500
+const OUTPUT_BYTES_MAX = 1024 * 1024
+const TIMEOUT_MS = 10_000
+
+const FLAGS = [
+  '--no-config',
+  '--no-follow',
+  '--no-heading',
+  '--line-number',
+  '--null', // ends the path, which may hold a colon
+  '--color=never',
+  '--hidden',
+  `--max-count=${MATCHES_MAX}`, // of one file
+  `--max-columns=${LINE_CHARACTERS_MAX}`,
+  '--max-columns-preview',
+]
+
+type Match = { readonly path: string; readonly line: number; readonly text: string }
+
+/**
+ * Lines that match a regular expression (ripgrep's), as `path:line:text`, sorted, ignoring what .gitignore names. Ripgrep
+ * gets the opened folder as its working directory, or the opened file on stdin, never a path it would resolve anew.
+ * @throws {Refusal}
+ */
+export const grepFiles = async (
+  root: WorkspaceRoot,
+  { pattern, path, glob }: { readonly pattern: string; readonly path: string; readonly glob: string | null },
+): Promise<{ readonly text: string; readonly truncated: boolean }> => {
+  const descriptor = root.open(path, constants.O_RDONLY)
+  try {
+    const kind = fstatSync(descriptor)
+    if (!kind.isFile() && !kind.isDirectory()) throw new Refusal('it is neither a file nor a folder')
+    const globs = glob === null ? [] : [`--glob=${glob}`]
+    const output = await runRipgrep(
+      [...FLAGS, ...globs, '--glob=!.git', `--regexp=${pattern}`, '--', kind.isFile() ? '-' : './'],
+      kind.isFile() ? { stdin: descriptor, cwd: '/' } : { stdin: null, cwd: `/proc/${process.pid}/fd/${descriptor}` },
+    )
+    const toWorkspacePath = (found: string) => (kind.isFile() ? path : `${path}/${found.replace(/^\.\//, '')}`)
+    return render(parseMatches(output.bytes, toWorkspacePath), output.cut)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+const runRipgrep = async (
+  flags: readonly string[],
+  { stdin, cwd }: { readonly stdin: number | null; readonly cwd: string },
+): Promise<{ readonly bytes: Buffer; readonly cut: boolean }> => {
+  const ripgrep = Bun.spawn([RIPGREP, '--with-filename', ...flags], {
+    stdin,
+    stdout: 'pipe',
+    stderr: 'pipe',
+    cwd,
+    env: {},
+  })
+  let timedOut = false
+  const timer = setTimeout(() => {
+    timedOut = true
+    ripgrep.kill('SIGKILL')
+  }, TIMEOUT_MS)
+  try {
+    const errors = new Response(ripgrep.stderr).text()
+    const chunks: Uint8Array[] = []
+    let length = 0
+    for await (const chunk of ripgrep.stdout) {
+      if (length < OUTPUT_BYTES_MAX) chunks.push(chunk)
+      length += chunk.length
+      if (length >= OUTPUT_BYTES_MAX) ripgrep.kill('SIGKILL')
+    }
+    const exitCode = await ripgrep.exited
+    if (timedOut) throw new Refusal(`the search took longer than ${TIMEOUT_MS / 1000} s; use a narrower path`)
+    // 2 also means that single files could not be read; then what was found still counts.
+    if (exitCode === 2 && length === 0) throw new Refusal((await errors).trim().slice(0, 1000))
+    return { bytes: Buffer.concat(chunks), cut: length >= OUTPUT_BYTES_MAX }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Lines without the separator are ripgrep's remarks on binary files; of a path with a line break its last part is left. */
+const parseMatches = (output: Buffer, toWorkspacePath: (found: string) => string): Match[] =>
+  [...output.toString('utf8').matchAll(/([^\0\n]*)\0(\d+):(.*)/g)].map(([, found = '', line = '', text = '']) => ({
+    path: toWorkspacePath(found),
+    line: Number(line),
+    text,
+  }))
+
+const render = (matches: Match[], cut: boolean): { readonly text: string; readonly truncated: boolean } => {
+  if (matches.length === 0) return { text: 'no line matches', truncated: false }
+  // Ripgrep searches in parallel, so its order differs from run to run.
+  matches.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line))
+  const lines = matches.slice(0, MATCHES_MAX).map(({ path, line, text }) => `${path}:${line}:${text}`)
+  const truncated = cut || matches.length > MATCHES_MAX
+  if (truncated) lines.push(`[the first ${lines.length} matches; there are more: use a narrower pattern, path or glob]`)
+  return { text: lines.join('\n'), truncated }
+}
