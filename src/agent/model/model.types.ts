@@ -57,6 +57,8 @@ export type ModelPrice = {
   readonly output: number
   readonly cacheRead: number
   readonly cacheWrite: number
+  /** A request with more input tokens than `aboveTokens` costs `factor` times as much, its answer included. */
+  readonly longInput?: { readonly aboveTokens: number; readonly factor: number }
 }
 
 export type ModelFault =
@@ -65,23 +67,28 @@ export type ModelFault =
   | 'rejected' // 400, 413: the request itself
   | 'unauthorized' // 401, 403
   | 'unpaid' // 402
-  | 'malformed' // an answer that does not parse, truncated tool JSON included
+  | 'malformed' // an answer that does not parse, cut tool JSON included unless stopReason `max_tokens` says why
 
-/** A fault of the model service. `usage` is what message_start had reported, null when nothing had arrived. */
+/**
+ * A fault of the model service. `usage` is what the service had reported until then, null when nothing had arrived;
+ * `retryAfterMs` is how long it asked to be left alone, null when it named no time.
+ */
 export class ModelError extends Error {
   readonly fault: ModelFault
   readonly status: number | null
   readonly usage: ModelUsage | null
+  readonly retryAfterMs: number | null
   constructor(
     fault: ModelFault,
     message: string,
-    options: { status?: number; usage?: ModelUsage; cause?: unknown } = {},
+    options: { status?: number; usage?: ModelUsage; retryAfterMs?: number; cause?: unknown } = {},
   ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.name = 'ModelError'
     this.fault = fault
     this.status = options.status ?? null
     this.usage = options.usage ?? null
+    this.retryAfterMs = options.retryAfterMs ?? null
   }
 }
 

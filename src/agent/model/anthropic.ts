@@ -1,0 +1,211 @@
+/**
+ * The model port over the Anthropic SDK, the only file that knows the SDK.
+ *
+ * Used is `messages.stream` alone: retries, tools and history belong to the loop (the SDK's tool runner keeps history on
+ * the server and starts all calls at once). Every option that the SDK would otherwise read from the environment is
+ * given explicitly, and so is exactly one credential: with none it would search for profiles on disk. A client is made
+ * per request because `fetch` is a client's option and what the transport notices belongs to one request.
+ *
+ * A reply is complete at `message_stop`. Whatever fails before it is a `ModelError`; nothing is retried here.
+ */
+import Anthropic, { APIConnectionError, APIError } from '@anthropic-ai/sdk'
+import type { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream'
+import { NodeError } from '../../utils/node-error.ts'
+import type {
+  Model,
+  ModelFault,
+  ModelMessage,
+  ModelPrice,
+  ModelReply,
+  ModelRequest,
+  ModelUsage,
+} from './model.types.ts'
+import { ModelError } from './model.types.ts'
+import { parseModelReply, parseUsage } from './model-reply.ts'
+import { createModelTransport, type ModelTransport } from './model-transport.ts'
+
+const ANTHROPIC_URL = 'https://api.anthropic.com'
+
+/** The version whose types SDK 1.11 has, and the one that compatible servers were built for. */
+const VERSION_ANTHROPIC = '2026-10-21'
+const VERSION_COMPATIBLE = '2023-06-01'
+
+/** A server answers with headers before it thinks; a local one may load the model first. */
+const HEADERS_TIMEOUT_MS = 60_000
+
+/** The service sends pings while it thinks, so silence means that nobody is there any more. */
+const IDLE_TIMEOUT_MS = 45_000
+
+/** Characters of the service's own error text that are kept. */
+const SERVICE_MESSAGE_LENGTH_MAX = 500
+
+/**
+ * How to reach a model service. `dialect` says what the server understands: `anthropic` gets a Bearer credential and
+ * automatic prompt caching; `compatible` gets the credential in both headers, an older version and no caching field,
+ * because other servers reject fields that they do not know.
+ */
+export type AnthropicModelOptions = {
+  /** A server that wants no key gets any word. */
+  readonly apiKey: string
+  /** Without `/v1`. null: Anthropic's own service. */
+  readonly baseUrl: string | null
+  readonly provider: string
+  readonly model: string
+  readonly price: ModelPrice | null
+  /** Default: `anthropic` exactly when `baseUrl` is null. */
+  readonly dialect?: 'anthropic' | 'compatible'
+  readonly headersTimeoutMs?: number
+  readonly idleTimeoutMs?: number
+}
+
+/**
+ * A model behind the Messages API.
+ * @throws {NodeError} CONFIG_INVALID when `baseUrl` is not an http or https address or the key is empty.
+ */
+export const createAnthropicModel = (options: AnthropicModelOptions): Model => {
+  const baseUrl = parseBaseUrl(options.baseUrl)
+  if (options.apiKey === '') {
+    throw new NodeError('CONFIG_INVALID', `no key for ${options.provider}`, { hint: 'Set the key in config.env.' })
+  }
+  const dialect = options.dialect ?? (options.baseUrl === null ? 'anthropic' : 'compatible')
+  const headers = requestHeaders(options.apiKey, dialect)
+  const connect = (transport: ModelTransport) =>
+    new Anthropic({
+      apiKey: options.apiKey,
+      baseURL: baseUrl,
+      webhookKey: null,
+      openTelemetry: false,
+      logLevel: 'off',
+      maxRetries: 0,
+      timeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
+      fetch: transport.fetch,
+    })
+
+  return {
+    name: `${options.provider}:${options.model}`,
+    provider: options.provider,
+    scripted: false,
+    price: options.price,
+    stream: async (request, { signal, onText }) => {
+      signal.throwIfAborted()
+      const transport = createModelTransport({ headers, idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS })
+      const parameters = requestParameters(request, { model: options.model, cached: dialect === 'anthropic' })
+      return await readReply(connect(transport).messages.stream(parameters, { signal }), { signal, onText, transport })
+    },
+    close: async () => undefined,
+  }
+}
+
+const parseBaseUrl = (baseUrl: string | null): string => {
+  if (baseUrl === null) return ANTHROPIC_URL
+  if (/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? '')) return baseUrl
+  throw new NodeError('CONFIG_INVALID', `not an http address of a model service: ${baseUrl}`, {
+    hint: 'Give the address as https://host, without /v1.',
+  })
+}
+
+const requestHeaders = (apiKey: string, dialect: 'anthropic' | 'compatible'): Readonly<Record<string, string>> => ({
+  accept: 'application/json',
+  'content-type': 'application/json',
+  'user-agent': 'plaited',
+  authorization: `Bearer ${apiKey}`,
+  ...(dialect === 'anthropic'
+    ? { 'anthropic-version': VERSION_ANTHROPIC }
+    : { 'anthropic-version': VERSION_COMPATIBLE, 'x-api-key': apiKey }),
+})
+
+/** Equal requests give equal bytes: the service caches by exact prefix, so members keep their order. */
+const requestParameters = (
+  request: ModelRequest,
+  { model, cached }: { readonly model: string; readonly cached: boolean },
+): Anthropic.MessageStreamParams => ({
+  model,
+  max_tokens: request.maxTokens,
+  ...(cached && { cache_control: { type: 'ephemeral' } }),
+  ...(request.system !== '' && { system: request.system }),
+  ...(request.tools.length > 0 && {
+    tools: request.tools.map(({ name, description, inputSchema }) => ({
+      name,
+      description,
+      input_schema: inputSchema,
+    })),
+  }),
+  messages: request.messages.map(messageParameter),
+})
+
+// The types meet in the shape but not in the compiler: an opaque block is a block whose fields we do not know.
+const messageParameter = (message: ModelMessage): Anthropic.MessageParam =>
+  ({ role: message.role, content: message.content }) as Anthropic.MessageParam
+
+const readReply = async (
+  stream: MessageStream,
+  {
+    signal,
+    onText,
+    transport,
+  }: { readonly signal: AbortSignal; readonly onText: (text: string) => void; readonly transport: ModelTransport },
+): Promise<ModelReply> => {
+  let usage: ModelUsage | null = null
+  const toolJson = new Map<number, string>()
+  stream.on('text', (delta) => {
+    if (!signal.aborted) onText(delta)
+  })
+  stream.on('streamEvent', (event) => {
+    if (event.type === 'message_start') usage = parseUsage(event.message.usage)
+    if (event.type === 'content_block_delta' && event.delta.type === 'input_json_delta') {
+      toolJson.set(event.index, (toolJson.get(event.index) ?? '') + event.delta.partial_json)
+    }
+  })
+  // `message` comes with message_stop; finalMessage would also wait for the server to close the connection.
+  const complete = new Promise<Anthropic.Message>((resolve) => stream.on('message', resolve))
+  try {
+    const message = await Promise.race([complete, stream.finalMessage()])
+    return parseModelReply({ ...message }, toolJson)
+  } catch (error) {
+    signal.throwIfAborted()
+    throw toModelError(error, { usage, transport })
+  }
+}
+
+const toModelError = (
+  error: unknown,
+  { usage, transport }: { readonly usage: ModelUsage | null; readonly transport: ModelTransport },
+): ModelError => {
+  const details = { cause: error, ...(usage && { usage }) }
+  if (error instanceof APIError && error.status !== undefined) return statusError(error, error.status)
+  const seen = error instanceof ModelError ? error : transport.fault()
+  if (seen) return new ModelError(seen.fault, seen.message, { ...details, cause: seen.cause ?? error })
+  if (error instanceof APIConnectionError) {
+    return new ModelError('unreachable', 'the model service cannot be reached', details)
+  }
+  if (error instanceof APIError) {
+    return new ModelError('overloaded', `the model service broke off: ${serviceMessage(error)}`, details)
+  }
+  if (transport.ended()) {
+    return new ModelError('unreachable', 'the model service closed the connection before it had finished', details)
+  }
+  return new ModelError('malformed', "the model's answer does not parse", details)
+}
+
+const statusError = (error: APIError, status: number): ModelError => {
+  const retryAfterMs = parseRetryAfterMs(error.headers?.get('retry-after') ?? null)
+  return new ModelError(statusFault(status), `the model service answered ${status}: ${serviceMessage(error)}`, {
+    status,
+    cause: error,
+    ...(retryAfterMs !== null && { retryAfterMs }),
+  })
+}
+
+const statusFault = (status: number): ModelFault => {
+  if (status === 401 || status === 403) return 'unauthorized'
+  if (status === 402) return 'unpaid'
+  if (status === 408 || status === 429 || status >= 500) return 'overloaded'
+  return 'rejected'
+}
+
+/** Only the form in seconds: the service never sends a date. */
+const parseRetryAfterMs = (header: string | null): number | null =>
+  header !== null && /^\d{1,9}(\.\d+)?$/.test(header) ? Math.ceil(Number(header) * 1000) : null
+
+const serviceMessage = (error: APIError): string =>
+  (error.apiMessage ?? error.type ?? 'no reason given').slice(0, SERVICE_MESSAGE_LENGTH_MAX)

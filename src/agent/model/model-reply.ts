@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import { ModelError, type ModelReply, type ModelUsage } from './model.types.ts'
+
+const tokensSchema = z.int().min(0)
+
+const usageSchema = z
+  .object({
+    input_tokens: tokensSchema,
+    output_tokens: tokensSchema,
+    // Servers without a cache leave these out or send null.
+    cache_read_input_tokens: tokensSchema.nullish(),
+    cache_creation_input_tokens: tokensSchema.nullish(),
+  })
+  .transform((usage): ModelUsage => ({
+    inputTokens: usage.input_tokens,
+    outputTokens: usage.output_tokens,
+    cacheReadTokens: usage.cache_read_input_tokens ?? 0,
+    cacheWriteTokens: usage.cache_creation_input_tokens ?? 0,
+  }))
+
+// Thinking is loose: the service checks its signature when the block comes back, so no field of it may be lost.
+const blockSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text'), text: z.string() }),
+  z.object({
+    type: z.literal('tool_use'),
+    id: z.string().min(1),
+    name: z.string().min(1),
+    input: z.record(z.string(), z.unknown()),
+  }),
+  z.looseObject({ type: z.literal('thinking') }),
+  z.looseObject({ type: z.literal('redacted_thinking') }),
+])
+
+const replySchema = z.object({
+  id: z.string().min(1),
+  model: z.string().min(1),
+  content: z.array(blockSchema),
+  stop_reason: z.enum([
+    'end_turn',
+    'max_tokens',
+    'stop_sequence',
+    'tool_use',
+    'pause_turn',
+    'refusal',
+    'model_context_window_exceeded',
+  ]),
+  usage: usageSchema,
+})
+
+/** A message as the SDK assembled it, before anything in it is believed. */
+export type RawMessage = {
+  readonly content: readonly { readonly type: string }[]
+  readonly stop_reason: string | null
+  readonly [field: string]: unknown
+}
+
+/** Token counts of a `message_start` event; null when they do not parse. */
+export const parseUsage = (raw: unknown): ModelUsage | null => usageSchema.safeParse(raw).data ?? null
+
+/**
+ * Parses an assembled message. `toolJson` holds the JSON text of tool inputs by block position as it was streamed: the
+ * SDK completes cut JSON by itself, which would turn half a command into a whole one.
+ * @throws {ModelError} `malformed`
+ */
+export const parseModelReply = (message: RawMessage, toolJson: ReadonlyMap<number, string>): ModelReply => {
+  const cut = message.stop_reason === 'max_tokens'
+  const content = message.content.map((block, position) => {
+    const json = toolJson.get(position)
+    return json ? { ...withoutInput(block), input: parseToolJson(json, cut) } : block
+  })
+  const parsed = replySchema.safeParse({ ...message, content })
+  if (!parsed.success) {
+    throw new ModelError('malformed', `the model's answer does not parse: ${z.prettifyError(parsed.error)}`)
+  }
+  const reply = parsed.data
+  const toolIds = reply.content.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []))
+  if (new Set(toolIds).size < toolIds.length) throw new ModelError('malformed', 'two tool calls have the same id')
+  return {
+    id: reply.id,
+    model: reply.model,
+    // A text block without visible text is refused by the service when it is sent back.
+    content: reply.content.filter((block) => block.type !== 'text' || block.text.trim() !== ''),
+    stopReason: reply.stop_reason,
+    usage: reply.usage,
+  }
+}
+
+/** The SDK's `input` is a getter that parses and may throw, so it is not even read. */
+const withoutInput = (block: { readonly type: string; readonly id?: unknown; readonly name?: unknown }) => ({
+  type: block.type,
+  id: block.id,
+  name: block.name,
+})
+
+/** At the output limit a cut call is expected and its stop reason keeps it from running; elsewhere it is a fault. */
+const parseToolJson = (json: string, cut: boolean): unknown => {
+  try {
+    return JSON.parse(json)
+  } catch (cause) {
+    if (cut) return {}
+    throw new ModelError('malformed', "a tool call's input is not JSON", { cause })
+  }
+}
