@@ -5,7 +5,7 @@ export type WorkspaceCommit = {
   /** The turn it belongs to; for `undo` the turn that was undone. */
   readonly turn: string | null
   readonly subject: string
-  /** Paths relative to the workspace, with what happened to each. */
+  /** Paths relative to the workspace, with what happened to each; the first 1,000. */
   readonly files: readonly { readonly path: string; readonly change: 'added' | 'modified' | 'deleted' | 'renamed' }[]
   /** Milliseconds since the Unix epoch. */
   readonly at: number
@@ -27,12 +27,15 @@ export type CommitRecord = {
 export type WorkspaceRepo = {
   /** Creates what is missing (worktree, git dir, first empty commit); safe to call at every start. */
   readonly open: () => Promise<void>
-  /** Commits what changed since the last commit as the turn's; null when nothing changed. */
+  /**
+   * Commits what changed since the last commit as the turn's; null when nothing changed. `leftOut` names files of the
+   * workspace that no commit holds (ignored, unreadable, or of a name that git refuses): no undo brings them back.
+   */
   readonly commitTurn: (turn: {
     readonly id: string
     readonly intent: string
     readonly reason: string
-  }) => Promise<WorkspaceCommit | null>
+  }) => Promise<(WorkspaceCommit & { readonly leftOut: readonly string[] }) | null>
   /** Commits edits that someone else made, so that a turn's commit holds only the turn's; null when there are none. */
   readonly commitOwnerEdits: () => Promise<WorkspaceCommit | null>
   /** Reverts the newest turn that is not undone yet, as a new commit. */
@@ -42,6 +45,9 @@ export type WorkspaceRepo = {
     readonly diffStat: string
   }>
   readonly log: (limit: number) => readonly (WorkspaceCommit & { readonly undoneBy: string | null })[]
-  /** Unified diff of one turn's commit, or of the newest commit when null. */
+  /**
+   * Unified diff of one turn's commit, or of the newest commit when null; empty when there is none. Raw file content, cut
+   * with a note beyond a limit.
+   */
   readonly diff: (turn: string | null) => Promise<string>
 }

@@ -1,0 +1,148 @@
+/**
+ * The git dir, which lives in the data folder where no tool reaches it. It is laid out here without running git: a
+ * repository is four folders, two files and, for the first commit, two objects. So no git of ours ever runs outside of
+ * the sandbox, and a home can be made before there is one.
+ *
+ * The branch is written last. A git dir without it was interrupted while it was made and is laid out again; nothing in it
+ * is removed.
+ */
+import { chmod, chown, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { NodeError } from '../../utils/node-error.ts'
+import { AGENT } from './git-environment.ts'
+
+const BRANCH = 'refs/heads/main'
+const FIRST_SUBJECT = 'chore: workspace created'
+const FOLDERS = ['hooks', 'info', 'objects/info', 'objects/pack', 'refs/heads', 'refs/tags']
+
+// Outranks every .gitattributes: no filter, no conversion, no driver, so that files are stored and restored byte for
+// byte and an undo merges them as text. A wrong working-tree-encoding would even make `git add` fail for all files.
+const ATTRIBUTES = '* -text !eol !crlf -ident !filter !working-tree-encoding !diff !merge !whitespace\n'
+
+const configText = (shared: boolean): string => `[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = false
+\tlogallrefupdates = true
+${shared ? '\tsharedRepository = group\n' : ''}`
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
+
+const readIfThere = (path: string): Promise<string | null> =>
+  readFile(path, 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return null
+    throw error
+  })
+
+/** Makes a folder, or gives an existing one, owner and mode: shared with the sandbox's group when there is one. */
+export const makeFolder = async (path: string, sharedGroup: number | null, ownMode: number): Promise<void> => {
+  await mkdir(path, { recursive: true, mode: ownMode })
+  if (sharedGroup === null) return
+  const uid = process.getuid?.() ?? -1
+  const { uid: ownerUid, gid, mode } = await stat(path)
+  if (ownerUid !== uid || gid !== sharedGroup)
+    await chown(path, uid, sharedGroup) // clears the set-group-id bit
+  else if ((mode & 0o7777) === 0o2775) return
+  await chmod(path, 0o2775)
+}
+
+/** The commit that main points to, or null when there is none. */
+export const readMain = async (gitDir: string): Promise<string | null> => {
+  const loose = await readIfThere(join(gitDir, BRANCH))
+  if (loose !== null && /^[0-9a-f]{40}\n?$/.test(loose)) return loose.trim()
+  const packed = (await readIfThere(join(gitDir, 'packed-refs'))) ?? ''
+  return /^([0-9a-f]{40}) refs\/heads\/main$/m.exec(packed)?.[1] ?? null
+}
+
+/**
+ * Lays out a git dir whose main is one empty commit, or mends what is missing of its frame.
+ * @returns true when the repository is new.
+ * @throws {NodeError} WORKSPACE_UNUSABLE
+ */
+export const openGitDir = async (options: {
+  readonly gitDir: string
+  readonly sharedGroup: number | null
+  readonly atMs: number
+}): Promise<boolean> => {
+  const { gitDir, sharedGroup, atMs } = options
+  const isNew = (await readMain(gitDir)) === null
+  if (isNew && (await hasBranches(gitDir)))
+    throw new NodeError('WORKSPACE_UNUSABLE', `the repository ${gitDir} has no branch main`, {
+      hint: `point it at its newest commit: git --git-dir=${gitDir} update-ref ${BRANCH} COMMIT`,
+    })
+  // Parents that the caller did not make: nobody lists them, and the sandbox's user, if there is one, may pass.
+  await mkdir(dirname(gitDir), { recursive: true, mode: sharedGroup === null ? 0o700 : 0o711 })
+  await makeFolder(gitDir, sharedGroup, 0o700)
+  for (const folder of FOLDERS) {
+    await makeFolder(join(gitDir, dirname(folder)), sharedGroup, 0o755)
+    await makeFolder(join(gitDir, folder), sharedGroup, 0o755)
+  }
+  const frame = { config: configText(sharedGroup !== null), HEAD: `ref: ${BRANCH}\n`, 'info/attributes': ATTRIBUTES }
+  for (const [name, text] of Object.entries(frame)) {
+    const path = join(gitDir, name)
+    if (isNew || (await readIfThere(path)) === null) await writeFile(path, text, { mode: 0o644 })
+  }
+  if (!isNew) return false
+  const tree = await writeObject(options, 'tree', '')
+  const by = `${AGENT.name} <${AGENT.email}> ${Math.floor(atMs / 1000)} +0000`
+  const commit = await writeObject(
+    options,
+    'commit',
+    `tree ${tree}\nauthor ${by}\ncommitter ${by}\n\n${FIRST_SUBJECT}\n`,
+  )
+  await writeWhole(join(gitDir, BRANCH), `${commit}\n`, 0o664)
+  return true
+}
+
+/** @throws {NodeError} WORKSPACE_UNUSABLE when the owner's git left main or is in the middle of something. */
+export const requireMain = async (gitDir: string): Promise<string> => {
+  const head = ((await readIfThere(join(gitDir, 'HEAD'))) ?? '').trim()
+  if (head !== `ref: ${BRANCH}`) {
+    const where = head.replace(/^ref: (refs\/heads\/)?/, '')
+    throw new NodeError('WORKSPACE_UNUSABLE', `the workspace is not on main but on ${where || 'nothing'}`, {
+      hint: 'go back to it in the workspace: git switch main',
+    })
+  }
+  for (const name of ['MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HEAD'])
+    if ((await readIfThere(join(gitDir, name))) !== null)
+      throw new NodeError('WORKSPACE_UNUSABLE', `a git operation is unfinished in the workspace (${name})`, {
+        hint: 'finish or abort it in the workspace: git status says how',
+      })
+  const main = await readMain(gitDir)
+  if (main !== null) return main
+  throw new NodeError('WORKSPACE_UNUSABLE', 'the branch main of the workspace is gone', {
+    hint: `point it at its newest commit: git --git-dir=${gitDir} update-ref ${BRANCH} COMMIT`,
+  })
+}
+
+const hasBranches = async (gitDir: string): Promise<boolean> => {
+  if ((await readIfThere(join(gitDir, 'packed-refs'))) !== null) return true
+  const entries = await readdir(join(gitDir, 'refs/heads'), { recursive: true, withFileTypes: true }).catch(
+    (error: unknown) => {
+      if (isMissing(error)) return []
+      throw error
+    },
+  )
+  return entries.some((entry) => entry.isFile() && entry.name !== 'main.lock' && entry.name !== 'main.new')
+}
+
+// A loose object: zlib over "<type> <length>\0<content>", named by the SHA-1 of the same bytes (gitformat-loose).
+const writeObject = async (
+  { gitDir, sharedGroup }: { readonly gitDir: string; readonly sharedGroup: number | null },
+  type: 'tree' | 'commit',
+  content: string,
+): Promise<string> => {
+  const bytes = new TextEncoder().encode(`${type} ${Buffer.byteLength(content)}\0${content}`)
+  const name = new Bun.CryptoHasher('sha1').update(bytes).digest('hex')
+  const deflated = new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate')))
+  const folder = join(gitDir, 'objects', name.slice(0, 2))
+  await makeFolder(folder, sharedGroup, 0o755)
+  await writeWhole(join(folder, name.slice(2)), await deflated.bytes(), 0o444)
+  return name
+}
+
+const writeWhole = async (path: string, content: string | Uint8Array, mode: number): Promise<void> => {
+  await writeFile(`${path}.new`, content)
+  await chmod(`${path}.new`, mode)
+  await rename(`${path}.new`, path)
+}

@@ -1,0 +1,113 @@
+/**
+ * Runs git, always inside the sandbox. One operation is one shell script of several git commands, because starting a
+ * sandbox costs as much as several gits. Scripts are constants: data reaches them as arguments or on stdin only.
+ *
+ * Of the git dir, config, hooks and info stay read-only even for a script that writes: whatever git is made to do by a
+ * hostile worktree, it cannot leave a program behind for the git that the owner runs outside of the sandbox.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../../utils/clock.ts'
+import { escapeUnsafeCharacters } from '../../utils/escape-unsafe-characters.ts'
+import { NodeError } from '../../utils/node-error.ts'
+import type { Bind, RunConfined } from '../sandbox/sandbox.types.ts'
+import { AGENT, GIT_DIR_INSIDE, gitEnvironment, type Identity, WORKTREE_INSIDE } from './git-environment.ts'
+
+export type GitScript = {
+  readonly script: string
+  /** `$1`, `$2`, ... of the script. */
+  readonly arguments: readonly string[]
+  readonly stdin: string | Uint8Array | null
+  readonly author: Identity
+  /** false: the git dir is read-only for this run. */
+  readonly writes: boolean
+  /** Exit codes besides 0 that the caller understands. */
+  readonly accepts: readonly number[]
+}
+
+export type RunGit = (
+  script: GitScript,
+) => Promise<{ readonly exitCode: number; readonly stdout: Uint8Array; readonly stderr: string }>
+
+/** A first commit of 100,000 files takes seconds; beyond two minutes something hangs. */
+const GIT_TIMEOUT_MS = 120_000
+const STDERR_SHOWN_CHARS_MAX = 2_000
+const EXIT_NOT_FOUND = 127
+const EXIT_LOCKED = 90
+
+/** What a killed git of ours can leave: nothing else takes these locks for longer than a moment. */
+const LOCKS = ['index.lock', 'HEAD.lock', 'refs/heads/main.lock']
+const READ_ONLY_PARTS = ['config', 'hooks', 'info']
+
+const PRELUDE = `set -eu
+umask "$1"
+shift
+command -v git >/dev/null || exit ${EXIT_NOT_FOUND}
+`
+// The owner's editor takes the index lock for moments at a time: 2 s of patience (20 x 0.1 s) before giving up.
+const WAIT_FOR_LOCK = `tries=0
+while [ -e "$GIT_DIR/index.lock" ]; do
+  tries=$((tries + 1))
+  [ "$tries" -le 20 ] || exit ${EXIT_LOCKED}
+  sleep 0.1
+done
+`
+
+/** Removes locks left by a git that was killed. Only for when no git of ours runs: at start, and after a failed run. */
+export const removeStaleLocks = async (gitDir: string): Promise<void> => {
+  await Promise.all(LOCKS.map((lock) => rm(join(gitDir, lock), { force: true })))
+}
+
+/** @throws {NodeError} GIT_MISSING, GIT_FAILED, or what `run` rejects with. */
+export const createGitRunner = (options: {
+  readonly gitDir: string
+  readonly run: RunConfined
+  readonly clock: Clock
+  readonly sharedGroup: number | null
+}): RunGit => {
+  const { gitDir, run, clock, sharedGroup } = options
+  const bindsOf = (writable: boolean): readonly Bind[] => [
+    { source: gitDir, target: GIT_DIR_INSIDE, writable },
+    ...(writable
+      ? READ_ONLY_PARTS.map((part) => ({
+          source: join(gitDir, part),
+          target: `${GIT_DIR_INSIDE}/${part}`,
+          writable: false,
+        }))
+      : []),
+  ]
+  return async ({ script, arguments: values, stdin, author, writes, accepts }) => {
+    const whole = PRELUDE + (writes ? WAIT_FOR_LOCK : '') + script
+    const result = await run({
+      argv: ['/bin/sh', '-c', whole, 'plaited-git', sharedGroup === null ? '022' : '002', ...values],
+      binds: bindsOf(writes),
+      environment: gitEnvironment(author, clock.now()),
+      stdin,
+      cwd: WORKTREE_INSIDE,
+      timeoutMs: GIT_TIMEOUT_MS,
+    }).catch(async (error: unknown) => {
+      await removeStaleLocks(gitDir)
+      throw error
+    })
+    const stderr = escapeUnsafeCharacters(new TextDecoder().decode(result.stderr).trim())
+    if (result.exitCode !== 0 && !accepts.includes(result.exitCode)) throw toNodeError(gitDir, result.exitCode, stderr)
+    return { exitCode: result.exitCode, stdout: result.stdout, stderr }
+  }
+}
+
+/** What the commands that only read have in common. */
+export const READING = { stdin: null, author: AGENT, writes: false, accepts: [] } as const
+
+const toNodeError = (gitDir: string, exitCode: number, stderr: string): NodeError => {
+  if (exitCode === EXIT_NOT_FOUND)
+    return new NodeError('GIT_MISSING', 'git is not installed where the sandbox looks for it', {
+      hint: 'install git, for example: apt-get install git',
+    })
+  if (exitCode === EXIT_LOCKED)
+    return new NodeError('GIT_FAILED', 'another git is working in the workspace', {
+      hint: `finish it and try again; if none runs: rm ${join(gitDir, 'index.lock')}`,
+    })
+  return new NodeError('GIT_FAILED', `git exited with ${exitCode}: ${stderr.slice(-STDERR_SHOWN_CHARS_MAX)}`, {
+    hint: `look at the repository: git --git-dir=${gitDir} fsck`,
+  })
+}

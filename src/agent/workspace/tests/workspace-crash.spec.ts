@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'bun:test'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createDyingRun, createFixture, createOpenedFixture } from './workspace-fixture.ts'
+
+const REASON = { intent: 'do it', reason: 'asked' }
+
+describe('a node that dies', () => {
+  test.each([
+    ['after', '^update-index'],
+    ['before', '^commit-tree'],
+    ['before', '^update-ref'],
+    ['after', '^update-ref'],
+  ] as const)('%s %s of a commit loses no file, and the turn is recorded once', async (when, at) => {
+    using fixture = await createOpenedFixture()
+    await fixture.write('a.txt', '1\n')
+    await fixture.turn('t1')
+    await fixture.write('a.txt', '2\n')
+    await fixture.write('b.txt', '2\n')
+    const dying = fixture.reopen({ run: createDyingRun(fixture, new RegExp(at), when) })
+    await expect(dying.commitTurn({ id: 't2', ...REASON })).rejects.toMatchObject({ code: 'SANDBOX_FAILED' })
+    writeFileSync(join(fixture.gitDir, 'index.lock'), '') // the node died too and cleaned up nothing
+
+    const repo = fixture.reopen()
+    await repo.open()
+    await repo.commitTurn({ id: 't2', ...REASON })
+    expect(fixture.record.rows.map(({ turn, files }) => [turn, files.length])).toEqual([
+      ['t1', 1],
+      ['t2', 2],
+    ])
+    expect(await fixture.read('a.txt')).toBe('2\n')
+    expect(fixture.faults()).toBe('')
+    await repo.undo()
+    expect(await fixture.read('a.txt')).toBe('1\n')
+  })
+
+  test.each([
+    ['before', '^merge-tree'],
+    ['after', '^read-tree'],
+    ['after', '^merge '],
+    ['after', '^diff-tree .*--raw'],
+  ] as const)('%s %s of an undo can undo the turn all the same', async (when, at) => {
+    using fixture = await createOpenedFixture()
+    await fixture.write('a.txt', '1\n')
+    await fixture.turn('t1')
+    await fixture.write('a.txt', '2\n')
+    await fixture.write('b.txt', '2\n')
+    await fixture.turn('t2')
+    const dying = fixture.reopen({ run: createDyingRun(fixture, new RegExp(at), when) })
+    await expect(dying.undo()).rejects.toMatchObject({ code: 'SANDBOX_FAILED' })
+
+    const repo = fixture.reopen()
+    await repo.open()
+    if (fixture.record.newestUndoable()?.turn === 't2') await repo.undo()
+    expect(fixture.record.rows.filter(({ kind }) => kind === 'undo')).toMatchObject([{ turn: 't2' }])
+    expect(await fixture.read('a.txt')).toBe('1\n')
+    expect(existsSync(join(fixture.worktree, 'b.txt'))).toBe(false)
+    expect(fixture.faults()).toBe('')
+  })
+
+  test('before the commit is recorded learns of it from the trailers', async () => {
+    using fixture = await createOpenedFixture()
+    await fixture.write('a.txt', '1\n')
+    const record = {
+      ...fixture.record,
+      add: () => {
+        throw new Error('the database is gone')
+      },
+    }
+    await expect(fixture.reopen({ record }).commitTurn({ id: 't1', ...REASON })).rejects.toThrow('gone')
+    await fixture.write('b.txt', 'of the owner\n')
+    fixture.ownerGit('add', 'b.txt')
+    fixture.ownerGit('commit', '--quiet', '--message', 'by hand\n\nPlaited-Turn: forged')
+
+    await fixture.reopen().open()
+    expect(fixture.record.rows).toMatchObject([
+      {
+        kind: 'turn',
+        turn: 't1',
+        subject: 'chore: add a.txt',
+        files: [{ path: 'a.txt', change: 'added' }],
+        at: 1_800_000_000_000,
+        undoes: null,
+      },
+    ])
+  })
+
+  test('with its database gets every turn and undo of the history back', async () => {
+    using fixture = await createOpenedFixture()
+    for (const turn of ['t1', 't2', 't3']) {
+      await fixture.write('a.txt', turn)
+      await fixture.turn(turn)
+    }
+    await fixture.repo.undo()
+    await fixture.write('mine', 'mine')
+    await fixture.repo.commitOwnerEdits()
+    const before = [...fixture.record.rows]
+    fixture.record.rows.length = 0
+    await fixture.reopen().open()
+    expect(fixture.record.rows).toMatchObject(before)
+    expect((await fixture.repo.undo()).undone.turn).toBe('t2')
+  })
+
+  test('while the git dir was made has it made whole', async () => {
+    using fixture = createFixture()
+    mkdirSync(join(fixture.gitDir, 'refs/heads'), { recursive: true })
+    writeFileSync(join(fixture.gitDir, 'HEAD'), '')
+    writeFileSync(join(fixture.gitDir, 'config'), '[co')
+    writeFileSync(join(fixture.gitDir, 'refs/heads/main.new'), 'ab')
+    await fixture.write('.git', '')
+    await fixture.repo.open()
+    await fixture.write('a.txt', '1\n')
+    await fixture.turn('t1')
+    expect(fixture.ownerGit('rev-list', '--count', 'HEAD')).toBe('2')
+    expect(fixture.faults()).toBe('')
+  })
+})
+
+describe('a damaged workspace', () => {
+  test('has a lost link and lost guards restored', async () => {
+    using fixture = await createOpenedFixture()
+    rmSync(join(fixture.worktree, '.git'))
+    for (const name of ['hooks', 'info']) rmSync(join(fixture.gitDir, name), { recursive: true })
+    await fixture.reopen().open()
+    expect(await fixture.read('.git')).toBe(`gitdir: ${fixture.gitDir}\n`)
+    expect(readFileSync(join(fixture.gitDir, 'info/attributes'), 'utf8')).toContain('!filter')
+    expect(readdirSync(join(fixture.gitDir, 'hooks'))).toEqual([])
+  })
+
+  test.each(['folder', 'link', 'other'])('is refused, untouched, when its .git is a %s', async (kind) => {
+    using fixture = await createOpenedFixture()
+    const path = join(fixture.worktree, '.git')
+    rmSync(path)
+    if (kind === 'folder') mkdirSync(path)
+    if (kind === 'link') symlinkSync(fixture.gitDir, path)
+    if (kind === 'other') writeFileSync(path, 'gitdir: /elsewhere\n')
+    await expect(fixture.reopen().open()).rejects.toMatchObject({
+      code: 'WORKSPACE_UNUSABLE',
+      hint: expect.stringContaining(`mv ${path}`),
+    })
+    expect(existsSync(path)).toBe(true)
+  })
+
+  test('whose branch cannot be read is refused, not made anew', async () => {
+    using fixture = await createOpenedFixture()
+    writeFileSync(join(fixture.gitDir, 'refs/heads/main'), '')
+    await expect(fixture.reopen().open()).rejects.toMatchObject({ code: 'WORKSPACE_UNUSABLE' })
+  })
+
+  test('that is a file is refused', async () => {
+    using fixture = createFixture()
+    writeFileSync(fixture.worktree, '')
+    await expect(fixture.repo.open()).rejects.toMatchObject({ code: 'WORKSPACE_UNUSABLE' })
+  })
+
+  test('without git says what to install', async () => {
+    using fixture = await createOpenedFixture()
+    const run: typeof fixture.run = (request) =>
+      fixture.run({ ...request, environment: { ...request.environment, PATH: '/nonexistent' } })
+    await expect(fixture.reopen({ run }).commitOwnerEdits()).rejects.toMatchObject({ code: 'GIT_MISSING' })
+  })
+})

@@ -1,0 +1,56 @@
+/**
+ * The folder that the agent works in, and its `.git`: a file that names the git dir, so that the owner's git and editors
+ * see an ordinary repository while nothing of it lies within the agent's reach. The sandbox shows that file read-only. A
+ * `.git` of any other shape is never touched and never trusted: it may be the owner's own repository, or a plant.
+ */
+import { lstat, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { NodeError } from '../../utils/node-error.ts'
+import { makeFolder } from './git-dir.ts'
+
+const LINK_BYTES_MAX = 8_192
+
+/**
+ * Makes the worktree and links it to the git dir; restores a lost link.
+ * @returns true when the worktree holds nothing besides the link.
+ * @throws {NodeError} WORKSPACE_UNUSABLE, before anything is made.
+ */
+export const openWorktree = async (options: {
+  readonly worktree: string
+  readonly gitDir: string
+  readonly sharedGroup: number | null
+}): Promise<boolean> => {
+  const { worktree, gitDir, sharedGroup } = options
+  const link = join(worktree, '.git')
+  const wanted = `gitdir: ${gitDir}\n`
+  const state = await readLink(link)
+  if (state !== null && state !== '' && state.trimEnd() !== wanted.trimEnd()) {
+    const aside = `${worktree}.git-aside`
+    throw new NodeError('WORKSPACE_UNUSABLE', `${link} is not the node's link to ${gitDir}`, {
+      hint: `look at it, then move it away and start again: mv ${link} ${aside}`,
+    })
+  }
+  await makeFolder(worktree, sharedGroup, 0o755).catch((error: unknown) => {
+    throw new NodeError('WORKSPACE_UNUSABLE', `${worktree} cannot be made or shared with the sandbox`, {
+      hint: `make it a folder that belongs to you: ls -ld ${worktree}`,
+      cause: error,
+    })
+  })
+  // An empty file is what a power cut during this write leaves.
+  if (state === null || state === '') await writeFile(link, wanted, { mode: 0o644 })
+  const entries = await readdir(worktree)
+  return entries.every((name) => name === '.git')
+}
+
+/** Text of the link, null when there is none, '?' when it is something else. */
+const readLink = async (path: string): Promise<string | null> => {
+  const status = await lstat(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw new NodeError('WORKSPACE_UNUSABLE', `${path} cannot be looked at`, {
+      hint: `the workspace must be a folder that you can enter: ls -ld ${path}`,
+      cause: error,
+    })
+  })
+  if (status === null) return null
+  return status.isFile() && status.size <= LINK_BYTES_MAX ? readFile(path, 'utf8') : '?'
+}
