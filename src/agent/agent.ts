@@ -1,0 +1,127 @@
+/**
+ * The loop: model -> tool calls -> results, until the model answers in words. It holds no state of its own: what to do
+ * next is read from the journal before each step, so that a turn which a crash interrupted goes on by the same code, and
+ * nothing with an effect runs twice.
+ */
+import { NodeError } from '../utils/node-error.ts'
+import type { OwnerIntent } from './agent.types.ts'
+import { type AgentParts, callModel } from './call-model.ts'
+import type { JournalEvent } from './journal.ts'
+import type { ToolUseBlock } from './model/model.types.ts'
+import { isToolUse, readReply, resultKey } from './projection.ts'
+import { createCallRunner } from './run-call.ts'
+import type { TurnEnd, TurnProgress, TurnResult } from './turn.types.ts'
+
+/** Model calls per turn. */
+const STEPS_MAX = 50
+/** A turn that was interrupted this often is given up, so that a turn which kills the node cannot do so for ever. */
+const RESUMES_MAX = 3
+
+export type Turn = {
+  readonly id: string
+  readonly intent: OwnerIntent
+  readonly signal: AbortSignal
+  readonly progress: (progress: TurnProgress) => void
+}
+
+/**
+ * Runs a turn whose `turn.start` and `message.in` are in the journal, or goes on with one that was interrupted. The
+ * caller ends it: reply, `turn.end` and the answered message belong in one transaction.
+ */
+export const runTurn = async (parts: AgentParts, turn: Turn): Promise<TurnResult> =>
+  finish(parts, turn, await runSteps(parts, turn))
+
+type Ending = { readonly end: TurnEnd; readonly text: string }
+
+const runSteps = async (parts: AgentParts, turn: Turn): Promise<Ending> => {
+  const { journal } = parts
+  const resumes = journal.ofTurn(turn.id).filter((event) => event.type === 'turn.resume').length
+  if (resumes > RESUMES_MAX) {
+    const text = `I was interrupted ${resumes} times while working on this and gave up. What had been done so far is kept.`
+    return { end: 'crashed', text }
+  }
+  const runCall = createCallRunner(parts, turn)
+  for (;;) {
+    const events = journal.ofTurn(turn.id)
+    if (turn.signal.aborted) return { end: 'stopped', text: describeStop(events) }
+    const next = nextStep(events)
+    if (next.kind === 'answer') return { end: 'done', text: next.text }
+    if (next.kind === 'calls') {
+      for (const { block, ref } of next.calls) await runCall(block, { ref, cutOff: next.cutOff })
+      continue
+    }
+    if (next.step >= STEPS_MAX) {
+      return { end: 'step-limit', text: `I stopped after ${STEPS_MAX} steps without finishing. Say what to do next.` }
+    }
+    const refusal = await callModel(parts, turn, next.step)
+    if (refusal) return refusal
+  }
+}
+
+const describeStop = (events: readonly JournalEvent[]): string => {
+  const ran = events.filter((event) => event.type === 'tool.start').length
+  return ran === 0
+    ? 'Stopped. Nothing had run.'
+    : `Stopped. ${ran} tool call${ran === 1 ? '' : 's'} had been started before.`
+}
+
+type NextStep =
+  | { readonly kind: 'model'; readonly step: number }
+  | {
+      readonly kind: 'calls'
+      readonly calls: readonly { readonly block: ToolUseBlock; readonly ref: string }[]
+      /** The answer was cut at the token limit: its arguments may be incomplete, so nothing of it runs. */
+      readonly cutOff: boolean
+    }
+  | { readonly kind: 'answer'; readonly text: string }
+
+const nextStep = (events: readonly JournalEvent[]): NextStep => {
+  const step = events.filter((event) => event.type === 'model.request').length
+  const last = events.findLast((event) => event.type === 'model.message')
+  if (!last) return { kind: 'model', step }
+  const reply = readReply(last)
+  const answered = new Set(events.filter((event) => event.type === 'tool.result').map((event) => event.ref))
+  const uses = reply.content.filter(isToolUse)
+  const open = uses
+    .map((block) => ({ block, ref: resultKey(last.ref, block.id) }))
+    .filter(({ ref }) => !answered.has(ref))
+  if (open.length > 0) return { kind: 'calls', calls: open, cutOff: reply.stopReason !== 'tool_use' }
+  if (uses.length > 0 || reply.stopReason === 'pause_turn') return { kind: 'model', step }
+  const text = reply.content.map((block) => (block.type === 'text' ? block['text'] : '')).join('')
+  return { kind: 'answer', text: `${text}${STOP_NOTES[reply.stopReason] ?? ''}`.trim() || '(no answer)' }
+}
+
+const STOP_NOTES: Readonly<Record<string, string>> = {
+  max_tokens: '\n\n(My answer was cut at its length limit.)',
+  refusal: '\n\n(The model service declined to answer this.)',
+  model_context_window_exceeded: '\n\n(The conversation no longer fits into the model.)',
+}
+
+/** Commits what the turn changed; a commit that fails is told, never hidden. */
+const finish = async (
+  { journal, workspace, tools }: AgentParts,
+  turn: Turn,
+  { end, text }: Ending,
+): Promise<TurnResult> => {
+  const changed = journal
+    .ofTurn(turn.id)
+    .some((event) => event.type === 'tool.start' && tools.find(String(field(event, 'tool')))?.idempotent === false)
+  if (!changed) return { end, text, commit: null }
+  try {
+    const commit = await workspace.commitTurn({ id: turn.id, intent: turn.intent.text, reason: firstLine(text) })
+    if (commit) {
+      journal.append({ type: 'workspace.commit', turn: turn.id, ref: commit.sha, payload: { sha: commit.sha } })
+      turn.progress({ kind: 'commit', commit })
+    }
+    return { end, text, commit }
+  } catch (error) {
+    if (!(error instanceof NodeError)) throw error
+    const notice = `The changes of this turn are not committed: ${error.message}.${error.hint ? ` ${error.hint}.` : ''}`
+    return { end, text: `${text}\n\n${notice}`, commit: null }
+  }
+}
+
+const field = (event: JournalEvent, name: string): unknown =>
+  event.payload !== null && typeof event.payload === 'object' ? Reflect.get(event.payload, name) : undefined
+
+const firstLine = (text: string): string => text.trimStart().split('\n', 1)[0] ?? ''

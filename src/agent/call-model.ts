@@ -1,0 +1,145 @@
+/** One call of the model: asked of the gate, paid for in advance, journalled before and after. */
+import type { Clock } from '../utils/clock.ts'
+import type { Turn } from './agent.ts'
+import type { Sandbox } from './agent.types.ts'
+import { describeBlock, type PermissionGate } from './constraint-engine.ts'
+import type { Journal } from './journal.ts'
+import type { Ledger } from './ledger.ts'
+import { type Model, ModelError, type ModelRequest, type ModelUsage } from './model/model.types.ts'
+import { costMicros, worstCaseMicros } from './model/model-prices.ts'
+import { projectMessages } from './projection.ts'
+import type { ToolSet } from './tools/tools.ts'
+import type { TurnEnd } from './turn.types.ts'
+import type { WorkspaceRepo } from './workspace/workspace.types.ts'
+
+/** Tokens that one answer may have. */
+const ANSWER_TOKENS_MAX = 8192
+/** A token is at least this many bytes in practice; dividing by less overestimates the cost, which is the safe side. */
+const BYTES_PER_TOKEN = 3
+/** Earlier conversation that is sent along, in bytes of journal payload. */
+const HISTORY_BYTES_MAX = 96_000
+/** Earlier turns looked at; the window's start moves in steps of this many, so that the cached prefix mostly holds. */
+const HISTORY_TURNS_MAX = 64
+const HISTORY_STEP_TURNS = 8
+
+export type AgentParts = {
+  readonly clock: Clock
+  readonly journal: Journal
+  readonly ledger: Ledger
+  readonly gate: PermissionGate
+  readonly sandbox: Sandbox
+  readonly tools: ToolSet
+  readonly model: Model
+  readonly workspace: WorkspaceRepo
+  readonly systemPrompt: string
+}
+
+type Refusal = { readonly end: TurnEnd; readonly text: string }
+
+/** Journals the model's next message; a refusal ends the turn. */
+export const callModel = async (parts: AgentParts, turn: Turn, step: number): Promise<Refusal | null> => {
+  const { journal, ledger, model } = parts
+  const request = buildRequest(parts, turn)
+  const ref = `${turn.id}/${step}`
+  const refusal = reserve(parts, turn, { request, ref })
+  if (refusal) return refusal
+  const text: string[] = []
+  const onText = (delta: string) => {
+    text.push(delta)
+    turn.progress({ kind: 'text', text: delta })
+  }
+  try {
+    const reply = await model.stream(request, { signal: turn.signal, onText })
+    const content = reply.content.filter((block) => block.type !== 'text' || block['text'] !== '')
+    journal.transaction('model.message', () => {
+      ledger.settle(ref, costOf(model, reply.usage))
+      journal.append({ type: 'model.message', turn: turn.id, ref, payload: { ...reply, content } })
+    })
+    return null
+  } catch (error) {
+    if (turn.signal.aborted) return null // the loop sees the stop; what was reserved counts as spent
+    if (!(error instanceof ModelError)) throw error
+    journal.transaction('model.error', () => {
+      ledger.settle(ref, error.usage ? costOf(model, error.usage) : 0)
+      const payload = { fault: error.fault, status: error.status, message: error.message, partialText: text.join('') }
+      journal.append({ type: 'model.error', turn: turn.id, ref, payload })
+    })
+    return { end: 'model-error', text: MODEL_FAULTS[error.fault](error) }
+  }
+}
+
+const costOf = (model: Model, usage: ModelUsage): number => (model.price ? costMicros(usage, model.price) : 0)
+
+const reserve = (
+  { journal, ledger, gate, model }: AgentParts,
+  turn: Turn,
+  { request, ref }: { readonly request: ModelRequest; readonly ref: string },
+): Refusal | null => {
+  if (!model.price) {
+    return {
+      end: 'cap',
+      text: `I do not know what ${model.name} costs, so I cannot keep your caps and do not call it. Choose a model with a known price (PLAITED_MODEL).`,
+    }
+  }
+  const inputTokens = Math.ceil(Buffer.byteLength(JSON.stringify(request)) / BYTES_PER_TOKEN)
+  const micros = worstCaseMicros({ inputTokens, outputTokens: ANSWER_TOKENS_MAX, price: model.price })
+  const decision = gate.decide(
+    {
+      type: 'permission:llm:call',
+      input: {
+        provider: model.provider,
+        model: model.name,
+        local: model.scripted,
+        estTokens: inputTokens,
+        estMicroUsd: micros,
+        dayMicroUsd: ledger.spentToday(),
+      },
+    },
+    { turn: turn.id, channel: turn.intent.channel, senderId: turn.intent.senderId },
+  )
+  if (decision.outcome !== 'allowed')
+    return { end: 'blocked', text: `I may not call the model. ${describeBlock(decision)}` }
+  return journal.transaction('model.request', () => {
+    const reserved = ledger.reserve({ turn: turn.id, ref, kind: 'model', micros })
+    if (!reserved.ok) return { end: 'cap', text: reserved.message } as const
+    journal.append({ type: 'model.request', turn: turn.id, ref, payload: { model: model.name, micros } })
+    return null
+  })
+}
+
+const buildRequest = ({ journal, tools, systemPrompt }: AgentParts, turn: Turn): ModelRequest => {
+  const history = historyWindow(journal, turn.id)
+  return {
+    system: systemPrompt,
+    tools: tools.definitions,
+    messages: projectMessages([...history, turn.id].flatMap((id) => journal.ofTurn(id))),
+    maxTokens: ANSWER_TOKENS_MAX,
+  }
+}
+
+/** Earlier turns, oldest first, as many as fit; the oldest is the 1st, 9th, 17th ... of all as far as that leaves any. */
+const historyWindow = (journal: Journal, current: string): readonly string[] => {
+  const earlier = journal.turns(HISTORY_TURNS_MAX).filter((id) => id !== current)
+  let bytes = 0
+  let fitting = 0
+  for (const id of earlier) {
+    bytes += journal.ofTurn(id).reduce((sum, event) => sum + JSON.stringify(event.payload).length, 0)
+    if (bytes > HISTORY_BYTES_MAX) break
+    fitting++
+  }
+  const earlierCount = journal.turnCount() - 1
+  const left = Math.ceil((earlierCount - fitting) / HISTORY_STEP_TURNS) * HISTORY_STEP_TURNS
+  return earlier.slice(0, left < earlierCount ? earlierCount - left : fitting).reverse()
+}
+
+const MODEL_FAULTS: Readonly<Record<ModelError['fault'], (error: ModelError) => string>> = {
+  unreachable: (error) =>
+    `I could not reach the model service (${error.message}). Nothing more was done; say it again to retry.`,
+  overloaded: (error) =>
+    `The model service is overloaded (${error.message}). Nothing more was done; say it again in a while.`,
+  rejected: (error) => `The model service rejected the request (${error.message}).`,
+  unauthorized: () => 'The model service refused the key. Check ANTHROPIC_API_KEY, then say it again.',
+  unpaid: () => 'The model service says that the account has no credit. Add some, then say it again.',
+  malformed: (error) =>
+    `The model service sent an answer that I could not read (${error.message}). Nothing of it was run; say it again to retry.`,
+}

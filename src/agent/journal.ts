@@ -1,0 +1,157 @@
+/**
+ * The journal: what happened, in order, written before the effect (`tool.start`) and after it (`tool.result`). An entry
+ * with a `ref` exists at most once per type, so that a step cannot be recorded twice. Everything the model sees is a
+ * projection of these rows.
+ */
+import type { Clock } from '../utils/clock.ts'
+import type { State } from './persistence.ts'
+
+/** The one conversation of the owner; peers will have lanes of their own. */
+export const OWNER_LANE = 'owner'
+export const OWNER_PRINCIPAL = 'owner'
+
+/** A session ends after this much silence. */
+const SESSION_IDLE_MS = 30 * 60_000
+
+export type JournalEventType =
+  | 'turn.start'
+  | 'turn.resume'
+  | 'turn.end'
+  | 'message.in'
+  | 'message.refused'
+  | 'model.request'
+  | 'model.message'
+  | 'model.error'
+  | 'tool.start'
+  | 'tool.result'
+  | 'workspace.commit'
+  | 'workspace.undo'
+
+export type JournalEvent = {
+  readonly seq: number
+  readonly at: number
+  readonly turn: string | null
+  readonly type: JournalEventType
+  readonly ref: string | null
+  readonly payload: unknown
+}
+
+export type NewJournalEvent = {
+  readonly type: JournalEventType
+  readonly turn: string | null
+  readonly ref?: string
+  readonly payload: unknown
+}
+
+export type Journal = {
+  /** Appends; an entry whose type and ref exist already is left as it is. */
+  readonly append: (event: NewJournalEvent) => void
+  /** Runs `body` in one transaction; `point` is its name for crash tests. */
+  readonly transaction: <T>(point: string, body: () => T) => T
+  readonly ofTurn: (turn: string) => readonly JournalEvent[]
+  readonly has: (type: JournalEventType, ref: string) => boolean
+  /** Newest first. */
+  readonly turns: (limit: number) => readonly string[]
+  readonly turnCount: () => number
+  readonly after: (seq: number, limit: number) => readonly JournalEvent[]
+  readonly openTurn: () => string | null
+  readonly endSession: (reason: 'shutdown') => void
+}
+
+/** Called with the name of a point right after it is durable: crash tests kill the process there. */
+export type JournalHook = (point: string) => void
+
+type Row = { seq: number; at: number; turn: string | null; type: JournalEventType; ref: string | null; payload: string }
+
+const toEvent = (row: Row): JournalEvent => ({ ...row, payload: JSON.parse(row.payload) as unknown })
+
+export const createJournal = (state: State, clock: Clock, atPoint: JournalHook): Journal => {
+  const { database } = state
+  const insert = database.query<
+    undefined,
+    [number, number, string | null, string, string | null, string, string, string]
+  >(
+    `insert into events (at, session, turn, type, ref, payload, lane, principal) values (?, ?, ?, ?, ?, ?, ?, ?)
+     on conflict do nothing`,
+  )
+  const ofTurn = database.query<Row, [string]>(
+    'select seq, at, turn, type, ref, payload from events where turn = ? order by seq',
+  )
+  const has = database.query<{ found: number }, [string, string]>(
+    'select 1 as found from events where type = ? and ref = ?',
+  )
+  const turns = database.query<{ turn: string }, [number]>(
+    `select turn from events where type = 'turn.start' order by seq desc limit ?`,
+  )
+  const turnCount = database.query<{ count: number }, []>(
+    `select count(*) as count from events where type = 'turn.start'`,
+  )
+  const after = database.query<Row, [number, number]>(
+    'select seq, at, turn, type, ref, payload from events where seq > ? order by seq limit ?',
+  )
+  const openTurn = database.query<{ turn: string }, []>(
+    `select turn from events s where type = 'turn.start'
+       and not exists (select 1 from events e where e.type = 'turn.end' and e.ref = s.turn) order by seq limit 1`,
+  )
+  const sessions = createSessions(state, clock)
+  return {
+    append: ({ type, turn, ref, payload }) => {
+      const at = clock.now()
+      const written = { lane: OWNER_LANE, principal: OWNER_PRINCIPAL }
+      state.transaction(() =>
+        insert.run(
+          at,
+          sessions.current(at),
+          turn,
+          type,
+          ref ?? null,
+          JSON.stringify(payload),
+          written.lane,
+          written.principal,
+        ),
+      )
+      if (!database.inTransaction) atPoint(type)
+    },
+    transaction: (point, body) => {
+      const result = state.transaction(body)
+      if (!database.inTransaction) atPoint(point)
+      return result
+    },
+    ofTurn: (turn) => ofTurn.all(turn).map(toEvent),
+    has: (type, ref) => has.get(type, ref) !== null,
+    turns: (limit) => turns.all(limit).map((row) => row.turn),
+    turnCount: () => turnCount.get()?.count ?? 0,
+    after: (seq, limit) => after.all(seq, limit).map(toEvent),
+    openTurn: () => openTurn.get()?.turn ?? null,
+    endSession: sessions.end,
+  }
+}
+
+const createSessions = (state: State, clock: Clock) => {
+  const { database } = state
+  const open = database.query<{ id: number; last_at: number }, []>(
+    'select id, last_at from sessions where ended_at is null order by id desc limit 1',
+  )
+  const start = database.query<{ id: number }, [number, number, string, string]>(
+    'insert into sessions (started_at, last_at, lane, principal) values (?, ?, ?, ?) returning id',
+  )
+  const touch = database.query<undefined, [number, number]>('update sessions set last_at = ? where id = ?')
+  const end = database.query<undefined, [number, string, number]>(
+    'update sessions set ended_at = ?, end_reason = ? where id = ?',
+  )
+  return {
+    current: (at: number): number => {
+      const session = open.get()
+      if (session && at - session.last_at < SESSION_IDLE_MS) {
+        touch.run(at, session.id)
+        return session.id
+      }
+      if (session) end.run(session.last_at, 'idle', session.id)
+      return start.get(at, at, OWNER_LANE, OWNER_PRINCIPAL)?.id ?? 0
+    },
+    end: (reason: 'shutdown'): void => {
+      const session = open.get()
+      if (session) state.transaction(() => void end.run(clock.now(), reason, session.id))
+    },
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The schema of `events.sqlite`, as numbered steps that only ever grow: `PRAGMA user_version` says how many have run.
+ * A landed step is never edited. Rows carry `lane` and `principal` from the start: peers will have lanes of their own.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  create table sessions (
+    id integer primary key,
+    started_at integer not null,
+    last_at integer not null,
+    ended_at integer,
+    end_reason text check (end_reason in ('idle', 'shutdown', 'crash')),
+    lane text not null,
+    principal text not null
+  ) strict;
+
+  create table inbound (
+    seq integer primary key,
+    channel text not null,
+    message_id text not null,
+    at integer not null,
+    sender text not null,
+    text text not null,
+    state text not null default 'queued' check (state in ('queued', 'taken', 'answered', 'refused')),
+    turn text,
+    lane text not null,
+    principal text not null,
+    unique (channel, message_id)
+  ) strict;
+  create index inbound_by_state on inbound (state, seq);
+
+  create table events (
+    seq integer primary key,
+    at integer not null,
+    session integer not null references sessions (id),
+    turn text,
+    type text not null,
+    ref text,
+    payload text not null check (json_valid(payload)),
+    lane text not null,
+    principal text not null
+  ) strict;
+  create unique index events_once on events (type, ref) where ref is not null;
+  create index events_by_turn on events (turn, seq);
+  create index events_by_type on events (type, seq);
+
+  create table bp_decisions (
+    seq integer primary key,
+    at integer not null,
+    turn text,
+    tool_use_id text,
+    type text not null,
+    outcome text not null check (outcome in ('allowed', 'blocked', 'operator')),
+    blocked_by text not null check (json_valid(blocked_by)),
+    reason text,
+    rules_hash text not null,
+    detail text,
+    salt blob,
+    detail_hash text not null,
+    previous_hash text not null,
+    hash text not null unique,
+    lane text not null,
+    principal text not null
+  ) strict;
+
+  create table memories (
+    id integer primary key,
+    at integer not null,
+    key text not null,
+    text text not null,
+    source_events text not null check (json_valid(source_events)),
+    taint text not null check (json_valid(taint)),
+    superseded_by integer references memories (id),
+    lane text not null,
+    principal text not null
+  ) strict;
+
+  create table outbox (
+    key text primary key,
+    seq integer not null unique,
+    at integer not null,
+    channel text not null,
+    turn text not null,
+    reply_to text not null,
+    text text not null,
+    state text not null default 'pending' check (state in ('pending', 'sending', 'sent')),
+    lane text not null,
+    principal text not null
+  ) strict;
+
+  create table spend (
+    seq integer primary key,
+    at integer not null,
+    day text not null,
+    turn text not null,
+    kind text not null,
+    ref text not null unique,
+    micros integer not null check (micros >= 0),
+    currency text not null,
+    state text not null check (state in ('reserved', 'settled', 'released')),
+    lane text not null,
+    principal text not null
+  ) strict;
+  create index spend_by_turn on spend (turn);
+  create index spend_by_day on spend (day);
+
+  create table workspace_commits (
+    seq integer primary key,
+    at integer not null,
+    sha text not null unique,
+    kind text not null check (kind in ('turn', 'owner', 'undo')),
+    turn text,
+    subject text not null,
+    files text not null check (json_valid(files)),
+    undoes text
+  ) strict;
+  create unique index undone_once on workspace_commits (undoes) where undoes is not null;
+  `,
+]

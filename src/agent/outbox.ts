@@ -1,0 +1,62 @@
+/**
+ * Replies on their way out: written in the transaction that ends the turn, sent afterwards. A row that was being sent
+ * when the process died may have arrived or not; it is sent once more, marked as a repeat.
+ */
+import type { Clock } from '../utils/clock.ts'
+import { OWNER_LANE, OWNER_PRINCIPAL } from './journal.ts'
+import type { State } from './persistence.ts'
+
+export type OutgoingMessage = {
+  /** Deterministic per turn, so that a turn is answered once. */
+  readonly key: string
+  readonly channel: string
+  readonly turn: string
+  /** The message that it answers. */
+  readonly replyTo: string
+  readonly text: string
+  /** It may have been delivered before. */
+  readonly repeat: boolean
+}
+
+export type Outbox = {
+  readonly add: (message: Omit<OutgoingMessage, 'repeat'>) => void
+  readonly pending: (channel: string) => readonly OutgoingMessage[]
+  readonly sending: (key: string) => void
+  /** The channel could not take it; it certainly has not arrived. */
+  readonly unsent: (key: string) => void
+  readonly sent: (key: string) => void
+}
+
+export const createOutbox = (state: State, clock: Clock): Outbox => {
+  const { database } = state
+  const insert = database.query<undefined, [string, number, string, string, string, string, string, string]>(
+    `insert into outbox (key, seq, at, channel, turn, reply_to, text, lane, principal)
+     values (?, (select coalesce(max(seq), 0) + 1 from outbox), ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+  )
+  const pending = database.query<
+    {
+      key: string
+      channel: string
+      turn: string
+      replyTo: string
+      text: string
+      state: string
+    },
+    [string]
+  >(
+    `select key, channel, turn, reply_to as replyTo, text, state from outbox where channel = ? and state <> 'sent' order by seq`,
+  )
+  const mark = database.query<undefined, [string, string]>('update outbox set state = ? where key = ?')
+  const setState = (...row: Parameters<typeof mark.run>): void => state.transaction(() => void mark.run(...row))
+  return {
+    add: ({ key, channel, turn, replyTo, text }) =>
+      state.transaction(
+        () => void insert.run(key, clock.now(), channel, turn, replyTo, text, OWNER_LANE, OWNER_PRINCIPAL),
+      ),
+    pending: (channel) =>
+      pending.all(channel).map(({ state: sent, ...row }) => ({ ...row, repeat: sent === 'sending' })),
+    sending: (key) => setState('sending', key),
+    unsent: (key) => setState('pending', key),
+    sent: (key) => setState('sent', key),
+  }
+}

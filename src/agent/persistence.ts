@@ -1,0 +1,96 @@
+/**
+ * Opens `events.sqlite`, the truth about everything that happened: WAL, STRICT tables, `synchronous=FULL` so that a
+ * committed row survives power loss, one writer (the holder of the lease). Home of bun:sqlite together with the lease.
+ */
+import { constants, Database } from 'bun:sqlite'
+import { NodeError } from '../utils/node-error.ts'
+import { MIGRATIONS } from './migrations.ts'
+
+/** How long a statement waits for another process (a backup) to let go of the file. */
+const BUSY_TIMEOUT_MS = 5000
+
+export type State = {
+  readonly database: Database
+  /**
+   * Runs `body` in one transaction; nested calls become savepoints. Every write goes through here, so that its faults are
+   * readable. @throws {NodeError} as `openState`.
+   */
+  readonly transaction: <T>(body: () => T) => T
+  readonly close: () => void
+}
+
+/**
+ * Opens the state for the one writer and brings its schema up to date.
+ * @throws {NodeError} HOME_UNUSABLE, DISK_FULL or STATE_CORRUPT; the file is never replaced.
+ */
+export const openState = (path: string): State =>
+  withReadableFaults(path, () => {
+    const database = new Database(path, { create: true, strict: true })
+    // An SSH session of another user may read while nobody writes: keep -wal so that it needs no write permission.
+    database.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1)
+    database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    database.run('PRAGMA journal_mode = WAL')
+    database.run('PRAGMA synchronous = FULL')
+    database.run('PRAGMA foreign_keys = ON')
+    migrate(database, path)
+    return {
+      database,
+      transaction: (body) => withReadableFaults(path, () => database.transaction(body).immediate()),
+      close: () => database.close(),
+    }
+  })
+
+/** Opens the state for reading beside a running writer. @throws {NodeError} as `openState`. */
+export const openStateForReading = (path: string): Database =>
+  withReadableFaults(path, () => {
+    const database = new Database(path, { readonly: true, strict: true })
+    database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    return database
+  })
+
+const migrate = (database: Database, path: string): void => {
+  const version = database.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version ?? 0
+  if (version > MIGRATIONS.length) {
+    throw new NodeError('STATE_CORRUPT', `${path} was written by a newer plaited (schema ${version})`, {
+      hint: `this version knows schema ${MIGRATIONS.length}; start the newer version, or restore a backup`,
+    })
+  }
+  for (const [index, sql] of MIGRATIONS.entries()) {
+    if (index < version) continue
+    database.transaction(() => {
+      database.run(sql)
+      database.run(`PRAGMA user_version = ${index + 1}`)
+    })()
+  }
+}
+
+const withReadableFaults = <T>(path: string, body: () => T): T => {
+  try {
+    return body()
+  } catch (error) {
+    throw readableFault(error, path)
+  }
+}
+
+const readableFault = (error: unknown, path: string): unknown => {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (code === 'SQLITE_FULL' || code.startsWith('SQLITE_IOERR')) {
+    return new NodeError('DISK_FULL', `cannot write ${path}: the disk is full or failing`, {
+      hint: 'free some space, then start again; nothing that was acknowledged is lost',
+      cause: error,
+    })
+  }
+  if (code === 'SQLITE_READONLY' || code.startsWith('SQLITE_READONLY_') || code.startsWith('SQLITE_CANTOPEN')) {
+    return new NodeError('HOME_UNUSABLE', `cannot open ${path} for writing`, {
+      hint: 'make the folder writable for this user, or name another with --home',
+      cause: error,
+    })
+  }
+  if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
+    return new NodeError('STATE_CORRUPT', `${path} is damaged`, {
+      hint: 'keep the file and its -wal and -shm for repair, and restore a backup into an empty home',
+      cause: error,
+    })
+  }
+  return error
+}

@@ -1,0 +1,107 @@
+/** One tool call: prepared, asked of the gate, journalled, run in the sandbox, answered. A refusal is a result. */
+import { NodeError } from '../utils/node-error.ts'
+import type { Turn } from './agent.ts'
+import type { SandboxOutcome } from './agent.types.ts'
+import type { AgentParts } from './call-model.ts'
+import { type Decision, describeBlock } from './constraint-engine.ts'
+import type { ToolUseBlock } from './model/model.types.ts'
+import type { PreparedCall } from './tools/tool.types.ts'
+
+type Result = { readonly content: string; readonly isError: boolean }
+
+const ok = (content: string): Result => ({ content, isError: false })
+const failed = (content: string): Result => ({ content, isError: true })
+
+const STOPPED = failed('Not run: the owner stopped this turn.')
+const CUT_OFF = failed('Not run: the answer was cut off, so its arguments may be incomplete. Call it again, shorter.')
+const UNKNOWN_EFFECT = failed(
+  '[interrupted] The node restarted while this ran. Its effect is UNKNOWN: check before you do it again.',
+)
+const NO_PAYMENT_METHOD = ok('The rules allow this payment, but no payment method configured: nothing was paid.')
+
+export const createCallRunner = (parts: AgentParts, turn: Turn) => {
+  const { journal, tools, gate, sandbox, workspace } = parts
+
+  const answer = (block: ToolUseBlock, ref: string, result: Result): void =>
+    journal.append({
+      type: 'tool.result',
+      turn: turn.id,
+      ref,
+      payload: { toolUseId: block.id, tool: block.name, ...result },
+    })
+
+  const start = (block: ToolUseBlock, ref: string): void =>
+    journal.append({ type: 'tool.start', turn: turn.id, ref, payload: { toolUseId: block.id, tool: block.name } })
+
+  const refuse = (summary: string, decision: Decision): Result => {
+    const reason = describeBlock(decision) ?? ''
+    turn.progress({ kind: 'call', summary, outcome: 'blocked', reason })
+    return failed(`Blocked by ${reason}`)
+  }
+
+  const execute = async (block: ToolUseBlock, ref: string, call: PreparedCall): Promise<Result> => {
+    const context = { turn: turn.id, toolUseId: block.id, channel: turn.intent.channel, senderId: turn.intent.senderId }
+    if (call.action.kind === 'payment') {
+      const decision = gate.decide({ type: 'permission:payment:send', input: call.action.input }, context)
+      if (decision.outcome !== 'allowed') return refuse(call.summary, decision)
+      turn.progress({ kind: 'call', summary: call.summary, outcome: 'allowed', reason: null })
+      return NO_PAYMENT_METHOD
+    }
+    const permission = gate.permit(call.action.operation, context)
+    if (!permission.ok) return refuse(call.summary, permission.decision)
+    turn.progress({ kind: 'call', summary: call.summary, outcome: 'allowed', reason: null })
+    const isFirstEffect = !journal.ofTurn(turn.id).some((event) => event.type === 'tool.start')
+    if (isFirstEffect) await workspace.commitOwnerEdits()
+    start(block, ref)
+    return describeOutcome(await sandbox.run(permission.call, { signal: turn.signal }))
+  }
+
+  const decideResult = async (block: ToolUseBlock, place: { ref: string; cutOff: boolean }): Promise<Result> => {
+    const tool = tools.find(block.name)
+    const refusal = (content: string): Result => {
+      turn.progress({ kind: 'call', summary: block.name, outcome: 'refused', reason: content })
+      return failed(content)
+    }
+    if (place.cutOff) return CUT_OFF
+    if (turn.signal.aborted) return STOPPED
+    if (!tool) return refusal(`There is no tool ${JSON.stringify(block.name)}.`)
+    if (journal.has('tool.start', place.ref) && !tool.idempotent) return UNKNOWN_EFFECT
+    const prepared = tool.prepare(block.input)
+    if (!prepared.ok) return refusal(prepared.message)
+    try {
+      const result = await execute(block, place.ref, prepared.call)
+      turn.progress({ kind: 'result', summary: prepared.call.summary, ...result })
+      return result
+    } catch (error) {
+      if (!(error instanceof NodeError)) throw error
+      return refusal(`${error.message}${error.hint ? ` (${error.hint})` : ''}`)
+    }
+  }
+
+  return async (block: ToolUseBlock, place: { readonly ref: string; readonly cutOff: boolean }): Promise<void> =>
+    answer(block, place.ref, await decideResult(block, place))
+}
+
+const decoder = new TextDecoder()
+
+const KILLED: Readonly<Record<NonNullable<Extract<SandboxOutcome, { kind: 'process' }>['killedBy']>, string>> = {
+  timeout: 'It was killed at its time limit: split the work, or ask for a longer timeout.',
+  output: 'It was killed because it printed too much: write to a file and read the part you need.',
+  memory: 'It was killed because it used too much memory: work on less at a time.',
+  disk: 'It was killed because it filled the disk: write less.',
+  stop: 'It was stopped by the owner.',
+}
+
+/** What the model reads. Output comes first, then what is notable about how it ended. */
+export const describeOutcome = (outcome: SandboxOutcome): Result => {
+  if (outcome.kind === 'failed') return failed(outcome.message)
+  if (outcome.kind === 'text')
+    return ok(outcome.truncated ? `${outcome.text}\n[cut here: the rest is over the limit]` : outcome.text)
+  const notes: string[] = []
+  if (outcome.truncated) notes.push('[output cut at its limit]')
+  if (outcome.killedBy) notes.push(`[${KILLED[outcome.killedBy]}]`)
+  else if (outcome.exitCode !== 0) notes.push(`[exit code ${outcome.exitCode}]`)
+  const output = [decoder.decode(outcome.stdout), decoder.decode(outcome.stderr)].filter((text) => text !== '')
+  const isError = outcome.killedBy !== null || outcome.exitCode !== 0
+  return { content: [...output.map((text) => text.replace(/\n$/, '')), ...notes].join('\n'), isError }
+}

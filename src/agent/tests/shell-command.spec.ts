@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { parseShellCommand } from '../shell-command.ts'
+
+const argvs = (script: string) => parseShellCommand(script).commands.map((command) => command.argv)
+
+describe('parseShellCommand', () => {
+  test('a quoted word is read as the shell would read it', () => {
+    expect(argvs(`rm -rf "/" 'a b' $'c\\td'`)).toEqual([['rm', '-rf', '/', 'a b', 'c\td']])
+  })
+
+  test('a word that only the shell knows is null and marks the command dynamic', () => {
+    const parsed = parseShellCommand('rm -rf "$HOME" $(pwd)/x')
+    expect(parsed.commands[0]).toEqual({ argv: ['rm', '-rf', null, null], dynamic: true, via: 'direct' })
+    expect(parsed.dynamic).toBe(true)
+  })
+
+  test('every command of a list, a pipe, a loop, a function and a substitution is found', () => {
+    const parsed = parseShellCommand('a; b | c && (d); for i in 1; do e; done; f() { g; }; h "$(i)" <(j)')
+    expect(parsed.programs).toEqual(['a', 'b', 'c', 'd', 'e', 'g', 'h', 'i', 'j'])
+    expect(parsed.commands.find((command) => command.argv[0] === 'i')?.via).toBe('substitution')
+  })
+
+  test('a script given to another shell is read, also behind sudo, env and eval', () => {
+    for (const script of [
+      `bash -c 'rm -rf /'`,
+      `sudo sh -xc "rm -rf /"`,
+      'eval "rm -rf /"',
+      `env A=1 bash -c 'rm -rf /'`,
+    ]) {
+      expect(argvs(script)).toContainEqual(['rm', '-rf', '/'])
+    }
+  })
+
+  test('a glob keeps its text, a redirect its target', () => {
+    expect(argvs('rm -rf /*')).toEqual([['rm', '-rf', '/*']])
+    expect(parseShellCommand('echo x >> .env').redirects).toEqual([{ op: '>>', target: '.env' }])
+  })
+
+  test('what does not parse says so and counts as dynamic', () => {
+    const parsed = parseShellCommand('if then')
+    expect(parsed.parseError).toBeString()
+    expect(parsed.dynamic).toBe(true)
+  })
+
+  test('shells nested without end stop at a limit instead of the stack', () => {
+    let script = 'true'
+    for (let depth = 0; depth < 6; depth++) script = `bash -c ${JSON.stringify(script)}`
+    expect(parseShellCommand(script).parseError).toContain('nested deeper')
+  })
+
+  test('no text makes it throw', () => {
+    fc.assert(fc.property(fc.string({ maxLength: 200, unit: 'binary' }), (script) => void parseShellCommand(script)))
+  })
+})

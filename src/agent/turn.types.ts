@@ -1,0 +1,27 @@
+import type { WorkspaceCommit } from './workspace/workspace.types.ts'
+
+/** What happens during a turn, for whoever is watching; the journal is the record. */
+export type TurnProgress =
+  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'call'
+      readonly summary: string
+      readonly outcome: 'allowed' | 'blocked' | 'refused'
+      /** Why it did not run: rule and sentence, or what was wrong with the call. */
+      readonly reason: string | null
+    }
+  | { readonly kind: 'result'; readonly summary: string; readonly isError: boolean; readonly content: string }
+  | { readonly kind: 'commit'; readonly commit: WorkspaceCommit }
+
+export type TurnEnd =
+  | 'done'
+  | 'stopped'
+  | 'step-limit'
+  | 'cap'
+  | 'blocked'
+  | 'model-error'
+  | 'crashed'
+  /** A control word, answered by the node without the model. */
+  | 'control'
+
+export type TurnResult = { readonly end: TurnEnd; readonly text: string; readonly commit: WorkspaceCommit | null }

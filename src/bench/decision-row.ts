@@ -1,0 +1,50 @@
+/** The whole gate: event built and checked, rules asked, and the decision in the chain on disk before the answer. */
+import { join } from 'node:path'
+import { openState, type State } from '../agent/persistence.ts'
+import type { Measurement } from './bench.types.ts'
+import { createRow } from './create-row.ts'
+import { openGate } from './open-gate.ts'
+import { FILE_WRITE } from './permission-examples.ts'
+import { timePairs } from './stopwatch.ts'
+
+const NAME = 'decision-recorded'
+const PAIRS = { count: 300, warmups: 20, gapMs: null }
+
+export const decisionMeasurement: Measurement = {
+  names: [NAME],
+  take: async (lab) => {
+    const { config } = await lab.home()
+    const folder = lab.folder('decisions')
+    const { gate, state } = openGate(config, join(folder, 'events.sqlite'))
+    const bareState = openState(join(folder, 'bare.sqlite'))
+    try {
+      const decide = () => gate.decide(FILE_WRITE, { turn: 'bench', toolUseId: 'bench' })
+      const { outcome } = decide()
+      const { subject, floor } = await timePairs(decide, createBareInsert(state, bareState), PAIRS)
+      return [
+        createRow({
+          name: NAME,
+          unit: 'ms',
+          samples: subject,
+          floor: { what: 'bare insert of the same row into an equal table', samples: floor },
+          note: `build, decide (${outcome}, shipped rules) and append to the chain, synchronous=FULL`,
+        }),
+      ]
+    } finally {
+      state.close()
+      bareState.close()
+    }
+  },
+}
+
+/** Inserts copies of the one row that is there, which must differ in what is unique. */
+const createBareInsert = (from: State, to: State): (() => unknown) => {
+  const row = from.database.query<Record<string, string | number | null>, []>('select * from bp_decisions').get()
+  if (!row) throw new Error('the decision was not recorded')
+  const columns = Object.keys(row)
+  const insert = to.database.query<undefined, [Record<string, string | number | null>]>(
+    `insert into bp_decisions (${columns.join(', ')}) values (${columns.map((column) => `$${column}`).join(', ')})`,
+  )
+  let seq = 0
+  return () => insert.run({ ...row, seq: ++seq, hash: `bench-${seq}` })
+}

@@ -1,0 +1,83 @@
+/** The sandbox's two lanes by themselves: calls are permitted before the clock starts. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { SandboxOutcome, ToolOperation } from '../agent/agent.types.ts'
+import { createSandboxLanes } from '../parts.ts'
+import type { BenchRow, Goal, Measurement } from './bench.types.ts'
+import { CHILD_ENVIRONMENT } from './child-process.ts'
+import { createRow } from './create-row.ts'
+import { openGate } from './open-gate.ts'
+import { type Task, timePairs } from './stopwatch.ts'
+
+/** A model thinks for far longer between two calls; the gap is enough for the next sandbox to be ready. */
+const PAIRS = { count: 100, warmups: 5, gapMs: 30 }
+const COMMAND_TIMEOUT_MS = 10_000
+const TEXT_1K = 'plaited\n'.repeat(128)
+
+type Lane = {
+  readonly name: string
+  readonly operation: ToolOperation
+  readonly floor: { readonly what: string; readonly task: (path: string) => Promise<unknown> }
+  readonly goal: Goal
+}
+
+// In this order: what is written is read afterwards.
+const LANES: readonly Lane[] = [
+  {
+    name: 'bash-true',
+    operation: { kind: 'bash', command: 'true', timeoutMs: COMMAND_TIMEOUT_MS },
+    floor: {
+      what: 'bare Bun.spawn of bash -c true',
+      task: () =>
+        Bun.spawn(['bash', '-c', 'true'], { env: CHILD_ENVIRONMENT, stdio: ['ignore', 'pipe', 'pipe'] }).exited,
+    },
+    goal: { ratioMax: 1 },
+  },
+  {
+    name: 'file-write-1k',
+    operation: { kind: 'write', path: '/workspace/bench.txt', content: TEXT_1K },
+    floor: { what: 'in-process writeFile', task: (path) => writeFile(path, TEXT_1K) },
+    goal: { valueMax: 1.2 },
+  },
+  {
+    name: 'file-read-1k',
+    operation: { kind: 'read', path: '/workspace/bench.txt', offset: null, limit: null },
+    floor: { what: 'in-process readFile', task: (path) => readFile(path, 'utf8') },
+    goal: { valueMax: 0.6 },
+  },
+]
+
+export const laneMeasurement: Measurement = {
+  names: LANES.map(({ name }) => name),
+  take: async (lab) => {
+    const { config } = await lab.home()
+    const folder = lab.folder('lanes')
+    const { gate, state } = openGate(config, join(folder, 'events.sqlite'))
+    const lanes = createSandboxLanes(config)
+    try {
+      const rows: BenchRow[] = []
+      for (const { name, operation, floor, goal } of LANES) {
+        const permission = gate.permit(operation, {})
+        if (!permission.ok) throw new Error(`the rules block ${name}`)
+        const signal = new AbortController().signal
+        const subject: Task = async () => requireSuccess(await lanes.sandbox.run(permission.call, { signal }))
+        const samples = await timePairs(subject, () => floor.task(join(folder, 'bench.txt')), PAIRS)
+        rows.push(
+          createRow({
+            ...{ name, goal, unit: 'ms', samples: samples.subject },
+            floor: { what: floor.what, samples: samples.floor },
+          }),
+        )
+      }
+      return rows
+    } finally {
+      await lanes.close()
+      state.close()
+    }
+  },
+}
+
+const requireSuccess = (outcome: SandboxOutcome): void => {
+  const succeeded = outcome.kind === 'text' || (outcome.kind === 'process' && outcome.exitCode === 0)
+  if (!succeeded) throw new Error(`a call failed: ${JSON.stringify(outcome)}`)
+}

@@ -1,0 +1,20 @@
+import type { Measurement } from './bench.types.ts'
+import { decisionMeasurement } from './decision-row.ts'
+import { gateMeasurements } from './gate-rows.ts'
+import { laneMeasurement } from './lane-rows.ts'
+import { requestMeasurement } from './request-row.ts'
+import { launcherMeasurement, startMeasurement } from './start-rows.ts'
+import { stopMeasurement } from './stop-row.ts'
+import { turnMeasurement } from './turn-rows.ts'
+
+/** Every figure of `plaited bench`. The request comes before other turns: their history would be in it. */
+export const MEASUREMENTS: readonly Measurement[] = [
+  ...gateMeasurements,
+  decisionMeasurement,
+  startMeasurement,
+  launcherMeasurement,
+  requestMeasurement,
+  turnMeasurement,
+  laneMeasurement,
+  stopMeasurement,
+]

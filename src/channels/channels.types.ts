@@ -1,0 +1,32 @@
+import type { TurnProgress } from '../agent/turn.types.ts'
+
+export type IncomingMessage = { readonly id: string; readonly senderId: string; readonly text: string }
+
+export type OutgoingMessage = {
+  /** Deterministic: the same reply always has the same key. */
+  readonly key: string
+  /** `id` of the message that it answers. */
+  readonly replyTo: string
+  readonly text: string
+  /** It may have arrived before: the node died while it was being sent. */
+  readonly repeat: boolean
+}
+
+/**
+ * Where the owner talks to the node. An adapter moves messages; order, storage, owner check, repeats and turns belong to
+ * the conversation.
+ */
+export type Channel = {
+  readonly name: string
+  readonly identity: () => { readonly id: string }
+  /** Yields messages until the signal aborts or the other side has ended. */
+  readonly poll: (signal: AbortSignal) => AsyncGenerator<IncomingMessage>
+  /** Contract: rejects only when the message certainly did not arrive. */
+  readonly send: (message: OutgoingMessage) => Promise<void>
+  /** What happens while a message is being answered, for channels that can show it. Must not throw. */
+  readonly progress?: (replyTo: string, progress: TurnProgress) => void
+}
+
+/** What someone who sent a message sees before its reply: its progress, and replies that nobody had taken. */
+export type ChannelProgress =
+  TurnProgress | { readonly kind: 'late-reply'; readonly text: string; readonly repeat: boolean }

@@ -1,0 +1,117 @@
+/** The command line (DESIGN 6): names and forms are stable, scripts rely on them. */
+import type { CommandEntry } from './command.types.ts'
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'demo',
+    summary: 'the whole node with a scripted model: plays a short script; on a terminal it stays open',
+    usage: 'demo [--home DIR]',
+    load: async () => (await import('./demo.ts')).runDemo,
+  },
+  {
+    name: 'chat',
+    summary: 'talk to the agent; piped, each line is one turn',
+    usage: 'chat [--home DIR] [--model scripted|MODEL]',
+    options: { model: { type: 'string' } },
+    load: async () => (await import('./chat.ts')).runChat,
+  },
+  {
+    name: 'start',
+    summary: 'the node with all configured channels and HTTP, until a signal',
+    usage: 'start [--home DIR] [--model scripted|MODEL]',
+    options: { model: { type: 'string' } },
+    load: async () => (await import('./start.ts')).runStart,
+  },
+  {
+    name: 'stop',
+    summary: 'end the running turn at once',
+    usage: 'stop [--home DIR]',
+    load: async () => (await import('./stop.ts')).runStop,
+  },
+  {
+    name: 'status',
+    summary: 'what runs, was spent, is queued, and which sandbox holds it',
+    usage: 'status [--home DIR] [--json]',
+    load: async () => (await import('./status.ts')).runStatus,
+  },
+  {
+    name: 'doctor',
+    summary: 'checks everything the node needs; each fault with the command that mends it',
+    usage: 'doctor [--fix] [--home DIR] [--json]',
+    options: { fix: { type: 'boolean' } },
+    load: async () => (await import('./doctor.ts')).runDoctor,
+  },
+  {
+    name: 'decide',
+    summary: 'asks the rules about an event without acting; exit 0 allowed, 1 blocked, 2 malformed',
+    usage: `decide EVENT_JSON    e.g. '{"type":"permission:bash:exec","detail":{"cmd":"rm -rf /"}}'`,
+    load: async () => (await import('./decide.ts')).runDecide,
+  },
+  {
+    name: 'constrain',
+    summary: 'the rules that hold, each in its own words',
+    usage: 'constrain list [--home DIR] [--json]',
+    load: async () => (await import('./constrain.ts')).runConstrain,
+  },
+  {
+    name: 'sandbox',
+    summary: 'what the tools do, without the rules: exec, read, write',
+    usage: 'sandbox exec [--timeout MS] -- CMD... | sandbox read PATH | sandbox write PATH TEXT',
+    options: { timeout: { type: 'string' } },
+    load: async () => (await import('./sandbox.ts')).runSandbox,
+  },
+  {
+    name: 'undo',
+    summary: "takes back the newest turn's changes, as a new commit; 1 when there is nothing",
+    usage: 'undo [--home DIR] [--json]',
+    load: async () => (await import('./undo.ts')).runUndo,
+  },
+  {
+    name: 'log',
+    summary: 'turns and their commits, newest first',
+    usage: 'log [--limit N] [--home DIR] [--json]',
+    options: { limit: { type: 'string' } },
+    load: async () => (await import('./log.ts')).runLog,
+  },
+  {
+    name: 'diff',
+    summary: 'what a turn changed (default: the newest commit)',
+    usage: 'diff [TURN] [--home DIR] [--json]',
+    load: async () => (await import('./diff.ts')).runDiff,
+  },
+  {
+    name: 'events',
+    summary: 'the journal, oldest first; --follow waits for more',
+    usage: 'events [--follow] [--after SEQ] [--home DIR] [--json]',
+    options: { follow: { type: 'boolean' }, after: { type: 'string' } },
+    load: async () => (await import('./events.ts')).runEvents,
+  },
+  {
+    name: 'audit',
+    summary: 'walks the chain of decisions and names the first row that does not fit',
+    usage: 'audit verify [--home DIR] [--json]',
+    load: async () => (await import('./audit.ts')).runAudit,
+  },
+  {
+    name: 'bench',
+    summary: 'measures the node, each figure beside its floor from the same run',
+    usage: 'bench [--json]',
+    load: async () => (await import('./bench.ts')).runBench,
+  },
+  {
+    name: 'test',
+    summary: 'every check of the project: format, lint, types, unused code, tests',
+    usage: 'test [--only GLOB | PATH]...',
+    raw: true,
+    load: async () => {
+      const { runTestCommand } = await import('./test.ts')
+      return ({ positionals, io }) => runTestCommand(positionals, { write: io.out })
+    },
+  },
+]
+
+/** Named by the design, built later: they say so instead of pretending. */
+export const LATER_COMMANDS: readonly string[] = [
+  ...['resume', 'redo', 'restore', 'explain', 'login', 'renew', 'recover-cert', 'backup', 'pay', 'peers', 'link'],
+  ...['modules', 'dev', 'agents', 'jobs', 'memory', 'export', 'budget'],
+]

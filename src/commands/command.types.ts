@@ -1,0 +1,32 @@
+import type { ParseArgsConfig } from 'node:util'
+
+/** Where a command reads and writes; tests hand in their own. */
+export type Io = {
+  readonly out: (text: string) => void
+  readonly error: (text: string) => void
+  readonly stdin: NodeJS.ReadStream
+  readonly isTerminal: boolean
+}
+
+export type Invocation = {
+  readonly positionals: readonly string[]
+  readonly values: Readonly<Record<string, string | boolean | undefined>>
+  readonly home: string | undefined
+  readonly json: boolean
+  readonly io: Io
+  /** Aborts at SIGINT or SIGTERM. */
+  readonly signal: AbortSignal
+}
+
+/** Resolves with the exit code: 0 done, 1 refused or failed, 2 usage, 78 configuration. */
+export type RunCommand = (invocation: Invocation) => Promise<number>
+
+export type CommandEntry = {
+  readonly name: string
+  readonly summary: string
+  readonly usage: string
+  readonly options?: NonNullable<ParseArgsConfig['options']>
+  /** Everything behind the name is handed over unparsed. */
+  readonly raw?: true
+  readonly load: () => Promise<RunCommand>
+}

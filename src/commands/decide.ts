@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { createExplain, type Decision } from '../agent/constraint-engine.ts'
+import { createPermissionEventBuilder } from '../agent/permission-event.ts'
+import { systemClock } from '../utils/clock.ts'
+import { NodeError } from '../utils/node-error.ts'
+import type { RunCommand } from './command.types.ts'
+import { loadHomeRules } from './load-rules.ts'
+
+const eventSchema = z.strictObject({ type: z.string(), detail: z.record(z.string(), z.unknown()) })
+
+const EXAMPLE = `e.g. '{"type":"permission:file:write","detail":{"path":"notes/a.md"}}'`
+
+/** Asks the gate without acting and without a record. Always answers in JSON: it is for scripts and for tests of rules. */
+export const runDecide: RunCommand = async ({ positionals, home, io }) => {
+  const [text, ...extra] = positionals
+  if (text === undefined || extra.length > 0)
+    throw new NodeError('USAGE', 'decide takes one event as JSON', { hint: EXAMPLE })
+  const event = parseEvent(text)
+  const { config, ruleSet } = loadHomeRules(home)
+  const explain = createExplain(ruleSet, createPermissionEventBuilder(systemClock, config.timezone))
+  const decision = explain(event.type, event.detail)
+  if (decision.outcome === 'malformed') throw malformed(decision.message)
+  io.out(`${JSON.stringify(answer(decision))}\n`)
+  return decision.outcome === 'allowed' ? 0 : 1
+}
+
+const answer = (decision: Exclude<Decision, { outcome: 'malformed' }>) => ({
+  allowed: decision.outcome === 'allowed',
+  outcome: decision.outcome,
+  blockedBy: decision.blockedBy.map(({ by }) => by),
+  reasons: decision.blockedBy.map(({ by, sentence, fault }) => ({ rule: by, sentence, ...(fault ? { fault } : {}) })),
+})
+
+const parseEvent = (text: string): z.output<typeof eventSchema> => {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw malformed(error instanceof Error ? error.message : String(error))
+  }
+  const parsed = eventSchema.safeParse(json)
+  if (!parsed.success) throw malformed(z.prettifyError(parsed.error))
+  return parsed.data
+}
+
+const malformed = (message: string): NodeError =>
+  new NodeError('EVENT_MALFORMED', `not a permission event: ${message}`, { hint: EXAMPLE })

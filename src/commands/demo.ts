@@ -1,0 +1,59 @@
+/** The whole node in a minute: a published script against a scripted model, everything else real. */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readConfig } from '../config.ts'
+import { createNode } from '../node.ts'
+import { NodeError } from '../utils/node-error.ts'
+import { runNodeWithChat } from './chat.ts'
+import { createChat, runChatLoop } from './chat-loop.ts'
+import type { RunCommand } from './command.types.ts'
+
+const SCRIPT: readonly string[] = [
+  'write notes/hello.txt: Hello from your agent.',
+  'run cat notes/hello.txt && then run echo $((6*7))',
+  'write secrets/prod.env: TOKEN=1',
+  'run rm -rf /',
+  'undo the last change',
+  'list',
+]
+
+export const runDemo: RunCommand = async ({ home, io, signal }) => {
+  const temporary = home === undefined ? makeTemporaryHome() : null
+  try {
+    const { config, secrets } = readConfig({ home: home ?? temporary ?? undefined, model: 'scripted' })
+    const node = await createNode({ config, secrets })
+    const { sandbox } = await node.operations.status()
+    if (sandbox.mode === 'unavailable') {
+      await node.close()
+      throw new NodeError('SANDBOX_UNAVAILABLE', `the demo needs its sandbox: ${sandbox.reason}`, {
+        hint: sandbox.mend,
+      })
+    }
+    io.out('plaited demo. The model is a script, no AI; the rules, the sandbox, git and the journal are real.\n\n')
+    await runNodeWithChat(node, config.home.controlSocket, { io, signal }, async (operations) => {
+      const chat = createChat(operations, io, { streams: false })
+      for (const line of SCRIPT) {
+        if (signal.aborted) return
+        io.out(`you> ${line}\n`)
+        await chat.turn(line)
+        io.out('\n')
+      }
+      if (!io.isTerminal) return
+      io.out(
+        `Now you: try 'never' a rule, 'pay 20 to bob', 'help'. Ctrl-D ends the demo${temporary ? ' and removes its home' : ''}.\n`,
+      )
+      await runChatLoop(operations, { io, signal })
+    })
+    return 0
+  } finally {
+    if (temporary) rmSync(temporary, { recursive: true, force: true })
+  }
+}
+
+/** A dropped uid must be able to walk into it; its `data` stays closed. */
+const makeTemporaryHome = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'plaited-demo-'))
+  chmodSync(folder, 0o755)
+  return folder
+}

@@ -1,0 +1,134 @@
+/** Everything the node needs, looked at one by one: name, state, and the command that mends it. */
+import { chmodSync, existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadRules } from '../agent/constraint-store.ts'
+import { priceOf } from '../agent/model/model-prices.ts'
+import { type Config, readConfig } from '../config.ts'
+import { homePaths } from '../home.ts'
+import type { NodeStatus } from '../operations.ts'
+import { modelName } from '../parts.ts'
+import { NodeError } from '../utils/node-error.ts'
+import type { Invocation, RunCommand } from './command.types.ts'
+import { withOperations } from './with-operations.ts'
+
+type Check = {
+  readonly name: string
+  readonly state: 'ok' | 'warn' | 'fail'
+  readonly detail: string
+  /** The command, or what to change; null when nothing is to be done. */
+  readonly mend: string | null
+}
+
+export const runDoctor: RunCommand = async (invocation) => {
+  const { io, json, values } = invocation
+  if (values['fix'] === true) for (const mended of fix(invocation)) io.error(`mended: ${mended}\n`)
+  const checks = await examine(invocation)
+  if (json) io.out(`${JSON.stringify({ checks })}\n`)
+  else for (const check of checks) io.out(render(check))
+  return checks.some((check) => check.state === 'fail') ? 1 : 0
+}
+
+const render = ({ name, state, detail, mend }: Check): string =>
+  `${state.padEnd(5)} ${name.padEnd(14)} ${detail}\n${mend ? `${' '.repeat(21)}mend: ${mend}\n` : ''}`
+
+/** What can be put right without asking: permissions that are wider than they may be. */
+const fix = ({ home }: Invocation): readonly string[] => {
+  const configFile = configFileOf(home)
+  if (configFile === null || (statSync(configFile).mode & 0o077) === 0) return []
+  chmodSync(configFile, 0o600)
+  return [`${configFile} is readable by its owner only`]
+}
+
+/** Found without reading the configuration, which may be what is broken. */
+const configFileOf = (home: string | undefined): string | null => {
+  try {
+    readConfig({ home })
+    return null
+  } catch (error) {
+    const path = error instanceof NodeError ? (/^(\S+config\.env): other users/.exec(error.message)?.[1] ?? null) : null
+    return path !== null && existsSync(path) ? homePaths(join(path, '..')).configFile : null
+  }
+}
+
+const examine = async (invocation: Invocation): Promise<readonly Check[]> => {
+  const checks: Check[] = [{ name: 'bun', state: 'ok', detail: Bun.version, mend: null }]
+  const config = attempt(checks, 'configuration', () => readConfig({ home: invocation.home }).config)
+  if (!config) return checks
+  checks.push({ name: 'configuration', state: 'ok', detail: config.home.root, mend: null }, examineModel(config))
+  if (existsSync(config.home.constraints)) {
+    const rules = attempt(checks, 'rules', () => loadRules(config.home.constraints))
+    if (!rules) return checks
+  }
+  try {
+    const { status, audit } = await withOperations(invocation, async (operations) => ({
+      status: await operations.status(),
+      audit: await operations.auditDecisions(),
+    }))
+    checks.push(
+      { name: 'rules', state: 'ok', detail: `${status.rules} rules`, mend: null },
+      {
+        name: 'ratchet',
+        state: 'warn',
+        detail: 'advisory: on one user account that user can edit the rule files',
+        mend: null,
+      },
+      examineSandbox(status),
+      { name: 'git', state: 'ok', detail: 'the workspace is under git', mend: null },
+      audit.ok
+        ? { name: 'decisions', state: 'ok', detail: `${audit.count} in an unbroken chain`, mend: null }
+        : {
+            name: 'decisions',
+            state: 'fail',
+            detail: `decision ${audit.seq}: ${audit.fault}`,
+            mend: 'restore data/ from a backup',
+          },
+      { name: 'node', state: 'ok', detail: status.serving ? `running, pid ${status.pid}` : 'not running', mend: null },
+    )
+  } catch (error) {
+    if (!(error instanceof NodeError)) throw error
+    checks.push(failure('node', error))
+  }
+  return checks
+}
+
+const attempt = <T>(checks: Check[], name: string, look: () => T): T | null => {
+  try {
+    return look()
+  } catch (error) {
+    if (!(error instanceof NodeError)) throw error
+    checks.push(failure(name, error))
+    return null
+  }
+}
+
+const failure = (name: string, error: NodeError): Check => ({
+  name,
+  state: 'fail',
+  detail: error.message,
+  mend: error.hint,
+})
+
+const examineModel = (config: Config): Check => {
+  const name = 'model'
+  if (config.model === null) {
+    return {
+      name,
+      state: 'warn',
+      detail: 'no key: a script answers',
+      mend: `set ANTHROPIC_API_KEY in the environment or in ${config.home.configFile}`,
+    }
+  }
+  return priceOf(config.model) === null
+    ? {
+        name,
+        state: 'fail',
+        detail: `the price of ${modelName(config)} is not known, so caps cannot be kept`,
+        mend: 'set PLAITED_MODEL to a model with a known price',
+      }
+    : { name, state: 'ok', detail: modelName(config), mend: null }
+}
+
+const examineSandbox = ({ sandbox }: NodeStatus): Check =>
+  sandbox.mode === 'full'
+    ? { name: 'sandbox', state: 'ok', detail: 'full: bubblewrap and seccomp', mend: null }
+    : { name: 'sandbox', state: 'fail', detail: `${sandbox.reason}: tools refuse to run`, mend: sandbox.mend }

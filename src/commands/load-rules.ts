@@ -1,0 +1,12 @@
+/** The rules of a home for commands that only ask them: no lease, no state, nothing runs. */
+import { installSeedRules, loadRules, type RuleSet } from '../agent/constraint-store.ts'
+import { type Config, readConfig } from '../config.ts'
+import { prepareHome } from '../home.ts'
+import { SEED_RULES } from '../parts.ts'
+
+export const loadHomeRules = (home: string | undefined): { readonly config: Config; readonly ruleSet: RuleSet } => {
+  const { config } = readConfig({ home })
+  prepareHome(config.home, config.dropTo?.gid ?? null)
+  installSeedRules(config.home.constraints, SEED_RULES)
+  return { config, ruleSet: loadRules(config.home.constraints) }
+}

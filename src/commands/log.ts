@@ -1,0 +1,21 @@
+import { describeLog } from '../describe.ts'
+import type { RunCommand } from './command.types.ts'
+import { parseCount } from './parse-count.ts'
+import { withOperations } from './with-operations.ts'
+
+const LIMIT_DEFAULT = 50
+const LIMIT_MAX = 10_000
+
+export const runLog: RunCommand = (invocation) => {
+  const limit = parseCount(invocation.values['limit'], {
+    option: '--limit',
+    fallback: LIMIT_DEFAULT,
+    min: 1,
+    max: LIMIT_MAX,
+  })
+  return withOperations(invocation, async (operations) => {
+    const commits = await operations.log(limit)
+    invocation.io.out(`${invocation.json ? JSON.stringify({ commits }) : describeLog(commits)}\n`)
+    return 0
+  })
+}

@@ -1,0 +1,24 @@
+import { readConfig } from '../config.ts'
+import { runService } from '../main.ts'
+import { modelName } from '../parts.ts'
+import { isNodeListening } from '../server/control-client.ts'
+import { NodeError } from '../utils/node-error.ts'
+import type { RunCommand } from './command.types.ts'
+
+export const runStart: RunCommand = async ({ home, values, io, json, signal }) => {
+  const model = values['model']
+  const settings = readConfig({ home, model: typeof model === 'string' ? model : undefined })
+  const { config } = settings
+  if (await isNodeListening(config.home.controlSocket)) {
+    throw new NodeError('HOME_LOCKED', `a node is already running in ${config.home.root}`, {
+      hint: "'plaited status' shows it; name another folder with --home to run a second one",
+    })
+  }
+  await runService(settings, signal, ({ url }) => {
+    if (json)
+      return io.out(`${JSON.stringify({ url, home: config.home.root, model: modelName(config), pid: process.pid })}\n`)
+    io.out(`plaited serves ${url} from ${config.home.root} (model: ${modelName(config)}). No channel is configured:\n`)
+    io.out("  talk to it with 'plaited chat'; end it with Ctrl-C.\n")
+  })
+  return 0
+}

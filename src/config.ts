@@ -1,0 +1,162 @@
+/**
+ * Configuration: the environment, and `HOME/config.env` for what is not in the environment. The only reader of either.
+ * Secrets travel apart from the rest and are never logged. All faults are reported at once.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { type Home, homePaths } from './home.ts'
+import { NodeError } from './utils/node-error.ts'
+
+/** Bytes that `config.env` may have. */
+const CONFIG_FILE_BYTES_MAX = 64 * 1024
+/** Longest value of a variable, in characters. */
+const VALUE_CHARACTERS_MAX = 4096
+
+const PORT_MAX = 65_535
+
+const DEFAULT_MODEL = 'claude-sonnet-5-5'
+/** Uid and gid of tool calls when the node itself runs as root (DESIGN 4). */
+const DEFAULT_SANDBOX_USER = '10001:10000'
+
+const isTimezone = (zone: string): boolean => {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const text = z.string().max(VALUE_CHARACTERS_MAX)
+
+/** Every variable, with its meaning: README's table and `plaited help` are made from this. */
+export const variables = {
+  PLAITED_HOME: text.optional().describe('folder that holds everything; `--home` wins'),
+  PLAITED_MODEL: text.default(DEFAULT_MODEL).describe('model name, or `scripted` for the script without a model'),
+  PLAITED_HOST: text.default('127.0.0.1').describe('address of the public HTTP listener'),
+  PLAITED_PORT: text
+    .regex(/^\d{1,5}$/, 'must be a port number')
+    .default('3000')
+    .transform(Number)
+    .refine((port) => port <= PORT_MAX, `must be at most ${PORT_MAX}`)
+    .describe('port of the public HTTP listener'),
+  PLAITED_TIMEZONE: text
+    .refine(isTimezone, 'is not a time zone such as Europe/Berlin')
+    .default('UTC')
+    .describe('time zone of days, hours and caps'),
+  PLAITED_SANDBOX_UID: text
+    .regex(/^\d{1,9}:\d{1,9}$/, 'must be UID:GID')
+    .default(DEFAULT_SANDBOX_USER)
+    .describe('UID:GID of tool calls when the node runs as root'),
+  OWNER_ID: text
+    .regex(/^[a-z]+:[\x21-\x7e]+$/, 'must name its provider: atproto:did:..., github:123')
+    .transform((id) => (id.startsWith('did:') ? `atproto:${id}` : id))
+    .optional()
+    .describe('who the owner is on channels that reach beyond this machine'),
+  ANTHROPIC_API_KEY: text
+    .regex(/^[\x21-\x7e]+$/, 'holds characters that no key has (a space or a line break?)')
+    .optional()
+    .describe('key of the model service; without it a script answers'),
+} as const
+
+const SECRET_NAMES: ReadonlySet<string> = new Set(['ANTHROPIC_API_KEY'])
+
+const schema = z.object(variables)
+
+export type Config = {
+  readonly home: Home
+  /** null: no key, so a script answers. */
+  readonly model: string | null
+  readonly host: string
+  readonly port: number
+  readonly timezone: string
+  /** null when the node does not run as root: tool calls then keep its uid. */
+  readonly dropTo: { readonly uid: number; readonly gid: number } | null
+  readonly ownerId: string | null
+}
+
+export type Secrets = { readonly anthropicApiKey: string | null }
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Folder that the caller was in before the launcher changed to the project. */
+export const callerFolder = (environment: Environment = process.env): string =>
+  environment['PLAITED_CALLER_CWD'] ?? process.cwd()
+
+export const isRoot = (): boolean => process.getuid?.() === 0
+
+/**
+ * Reads the configuration.
+ * @throws {NodeError} CONFIG_INVALID naming each variable, what is wrong, and where it came from.
+ */
+export const readConfig = (
+  options: { readonly home?: string | undefined; readonly model?: string | undefined },
+  environment: Environment = process.env,
+): { readonly config: Config; readonly secrets: Secrets } => {
+  if (options.home === '') throw new NodeError('USAGE', '--home names no folder', { hint: 'is a variable empty?' })
+  const home = homePaths(
+    resolve(callerFolder(environment), options.home ?? emptyToAbsent(environment['PLAITED_HOME']) ?? defaultHome()),
+  )
+  const fromFile = readConfigFile(home.configFile)
+  const given = Object.fromEntries(
+    Object.keys(variables).map((name) => [name, emptyToAbsent(environment[name]) ?? emptyToAbsent(fromFile[name])]),
+  )
+  const parsed = schema.safeParse(options.model === undefined ? given : { ...given, PLAITED_MODEL: options.model })
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`)
+    throw new NodeError('CONFIG_INVALID', faults.join('; '), {
+      hint: `change it in the environment or in ${home.configFile}`,
+    })
+  }
+  const values = parsed.data
+  const scripted = values.PLAITED_MODEL === 'scripted' || values.ANTHROPIC_API_KEY === undefined
+  const [uid, gid] = values.PLAITED_SANDBOX_UID.split(':').map(Number)
+  return {
+    config: {
+      home,
+      model: scripted ? null : values.PLAITED_MODEL.replace(/^anthropic:/, ''),
+      host: values.PLAITED_HOST,
+      port: values.PLAITED_PORT,
+      timezone: values.PLAITED_TIMEZONE,
+      dropTo: isRoot() ? { uid: uid ?? 0, gid: gid ?? 0 } : null,
+      ownerId: values.OWNER_ID ?? null,
+    },
+    secrets: { anthropicApiKey: values.ANTHROPIC_API_KEY ?? null },
+  }
+}
+
+/** A dropped uid cannot enter /root, so root keeps its home elsewhere. */
+const defaultHome = (): string => (isRoot() ? '/var/lib/plaited' : join(homedir(), '.plaited'))
+
+const emptyToAbsent = (value: string | undefined): string | undefined => (value === '' ? undefined : value)
+
+const readConfigFile = (path: string): Readonly<Record<string, string>> => {
+  if (!existsSync(path)) return {}
+  const invalid = (message: string, hint: string) => new NodeError('CONFIG_INVALID', `${path}: ${message}`, { hint })
+  const { mode, size } = statSync(path)
+  if ((mode & 0o077) !== 0) throw invalid('other users can read it', `run: chmod 600 ${path}`)
+  if (size > CONFIG_FILE_BYTES_MAX)
+    throw invalid(`is over ${CONFIG_FILE_BYTES_MAX} bytes`, 'keep one NAME=value per line')
+  const values: Record<string, string> = {}
+  for (const [index, raw] of readFileSync(path, 'utf8').split('\n').entries()) {
+    const line = raw.trim()
+    if (line === '' || line.startsWith('#')) continue
+    const match = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line)
+    if (!match) throw invalid(`line ${index + 1} is not NAME=value`, 'quotes and export are not needed')
+    const [, name = '', value = ''] = match
+    if (name === 'PLAITED_HOME') throw invalid(`line ${index + 1}: ${name} cannot be set in the home`, 'use --home')
+    if (!Object.hasOwn(variables, name)) {
+      throw invalid(
+        `line ${index + 1}: ${name} is not a setting`,
+        `the settings are ${Object.keys(variables).join(', ')}`,
+      )
+    }
+    values[name] = value.replace(/^(["'])(.*)\1$/, '$2')
+  }
+  return values
+}
+
+/** Whether a variable's value must never be shown. */
+export const isSecret = (name: string): boolean => SECRET_NAMES.has(name)

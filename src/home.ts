@@ -1,0 +1,70 @@
+/** Where a node keeps everything: one folder, made on first use, with nothing in it that other users may read. */
+import { accessSync, chmodSync, chownSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { NodeError } from './utils/node-error.ts'
+
+export type Home = {
+  readonly root: string
+  readonly data: string
+  readonly state: string
+  readonly lease: string
+  readonly constraints: string
+  readonly gitParent: string
+  readonly gitDir: string
+  readonly runtime: string
+  readonly workspace: string
+  readonly run: string
+  readonly controlSocket: string
+  readonly configFile: string
+}
+
+export const homePaths = (root: string): Home => ({
+  root,
+  data: join(root, 'data'),
+  state: join(root, 'data', 'events.sqlite'),
+  lease: join(root, 'data', 'lease.sqlite'),
+  constraints: join(root, 'data', 'constraints'),
+  gitParent: join(root, 'data', 'git'),
+  gitDir: join(root, 'data', 'git', 'workspace.git'),
+  runtime: join(root, 'data', 'runtime'),
+  workspace: join(root, 'workspace'),
+  run: join(root, 'run'),
+  controlSocket: join(root, 'run', 'node.sock'),
+  configFile: join(root, 'config.env'),
+})
+
+/**
+ * Makes what is missing of the home. `data` and `run` are closed to other users; a sandbox that runs as another user may
+ * walk through `data` to its runtime and the git dir, and nobody else may.
+ * @throws {NodeError} HOME_UNUSABLE, or DISK_FULL.
+ */
+export const prepareHome = (home: Home, sandboxGroup: number | null): void => {
+  try {
+    mkdirSync(home.root, { recursive: true, mode: 0o755 })
+    for (const folder of [home.data, home.run, home.gitParent]) mkdirSync(folder, { recursive: true, mode: 0o700 })
+    if (sandboxGroup !== null) {
+      for (const folder of [home.data, home.gitParent]) {
+        chownSync(folder, -1, sandboxGroup)
+        chmodSync(folder, 0o710)
+      }
+    }
+    for (const folder of [home.data, home.run]) accessSync(folder, constants.W_OK)
+    for (const file of [home.state, home.lease]) closeSync(openSync(file, 'a', 0o600))
+  } catch (error) {
+    throw unusable(home, error)
+  }
+}
+
+const unusable = (home: Home, error: unknown): NodeError => {
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
+    return new NodeError('DISK_FULL', `cannot write ${home.root}: the disk is full`, {
+      hint: 'free some space, then start again; nothing is lost',
+      cause: error,
+    })
+  }
+  return new NodeError('HOME_UNUSABLE', `cannot use ${home.root} as a home: ${message}`, {
+    hint: 'make it writable for this user, or name another folder with --home',
+    cause: error,
+  })
+}

@@ -1,0 +1,150 @@
+/** The composition root: configuration in, a node out, in the order in which a message travels. */
+import type { AgentParts } from './agent/call-model.ts'
+import { createCommitRecord } from './agent/commit-record.ts'
+import { createConstraintEngine, unsafeOperatorCall } from './agent/constraint-engine.ts'
+import { installSeedRules, loadRules, type RuleSet } from './agent/constraint-store.ts'
+import { createDecisionChain } from './agent/decision-chain.ts'
+import { createInbox } from './agent/inbox.ts'
+import { createJournal, type JournalHook } from './agent/journal.ts'
+import { takeLease } from './agent/lease.ts'
+import { createLedger } from './agent/ledger.ts'
+import { createOutbox } from './agent/outbox.ts'
+import { createPermissionEventBuilder } from './agent/permission-event.ts'
+import { openState } from './agent/persistence.ts'
+import { createSystemPrompt } from './agent/system-prompt.ts'
+import { createToolSet } from './agent/tools/tools.ts'
+import { createWorkspaceRepo } from './agent/workspace/workspace-repo.ts'
+import { createCliChannel } from './channels/cli/cli.ts'
+import { createOwnerGate } from './channels/owner-gate.ts'
+import type { Config, Secrets } from './config.ts'
+import { answerControlWord } from './control-words.ts'
+import { createConversation } from './conversation.ts'
+import { prepareHome } from './home.ts'
+import { createOperations, createUndo } from './node-operations.ts'
+import type { Operations } from './operations.ts'
+import { createModel, createSandboxLanes, modelName, SEED_RULES } from './parts.ts'
+import { type Clock, systemClock } from './utils/clock.ts'
+import { lazy } from './utils/lazy.ts'
+
+export type PlaitedNode = {
+  readonly operations: Operations
+  /** Answers messages until the signal aborts and the running turn has ended. Rejects when the state cannot be written. */
+  readonly serve: (signal: AbortSignal) => Promise<void>
+  /** Ends the session, leaves nothing running, frees the home. */
+  readonly close: () => Promise<void>
+}
+
+export type NodeOptions = {
+  readonly config: Config
+  readonly secrets: Secrets
+  readonly clock?: Clock
+  /** For crash tests: called at each durable point of the journal. */
+  readonly atPoint?: JournalHook
+}
+
+/**
+ * Takes the home and composes the node; nothing runs yet.
+ * @throws {NodeError} HOME_UNUSABLE, HOME_LOCKED, STATE_CORRUPT, DISK_FULL, RULES_UNREADABLE, RULE_ILLEGAL, and those of
+ * `WorkspaceRepo`.
+ */
+export const createNode = async (options: NodeOptions): Promise<PlaitedNode> => {
+  const { config } = options
+  prepareHome(config.home, config.dropTo?.gid ?? null)
+  installSeedRules(config.home.constraints, SEED_RULES)
+  const ruleSet = loadRules(config.home.constraints)
+  const stores = openStores(options)
+  try {
+    return await compose(options, ruleSet, stores)
+  } catch (error) {
+    stores.close()
+    throw error
+  }
+}
+
+/** Everything that lives in SQLite, held by the one process that has the lease. */
+const openStores = ({ config, clock = systemClock, atPoint = () => {} }: NodeOptions) => {
+  const lease = takeLease(config.home.lease)
+  const state = openState(config.home.state)
+  const ledger = createLedger(state, clock, config.timezone)
+  ledger.settleAbandoned()
+  return {
+    journal: createJournal(state, clock, atPoint),
+    inbox: createInbox(state, clock),
+    outbox: createOutbox(state, clock),
+    decisions: createDecisionChain(state, clock),
+    commits: createCommitRecord(state),
+    ledger,
+    close: () => {
+      state.close()
+      lease.release()
+    },
+  }
+}
+
+const compose = async (
+  { config, secrets, clock = systemClock }: NodeOptions,
+  ruleSet: RuleSet,
+  stores: ReturnType<typeof openStores>,
+): Promise<PlaitedNode> => {
+  const { home } = config
+  const { journal, inbox, outbox, ledger, decisions } = stores
+  const build = createPermissionEventBuilder(clock, config.timezone)
+  const gate = createConstraintEngine({ ruleSet, build, decisions })
+  const lanes = createSandboxLanes(config)
+  const workspace = createWorkspaceRepo({
+    worktree: home.workspace,
+    gitDir: home.gitDir,
+    run: lanes.runConfined,
+    record: stores.commits,
+    clock,
+    sharedGroup: config.dropTo?.gid ?? null,
+  })
+  await workspace.open()
+  const model = lazy(() => createModel(config, secrets))
+  const agentParts = async (): Promise<AgentParts> => ({
+    ...{ clock, journal, ledger, gate, sandbox: lanes.sandbox, tools: createToolSet(), workspace },
+    model: await model.get(),
+    systemPrompt: createSystemPrompt(ruleSet.rules),
+  })
+
+  const cli = createCliChannel()
+  const undo = createUndo({ workspace, journal })
+  const failure = Promise.withResolvers<never>()
+  failure.promise.catch(() => {}) // whoever serves sees it; a command that only reads does not serve
+  const conversation = createConversation({
+    ...{ inbox, outbox, journal },
+    ownerGate: createOwnerGate(config.ownerId),
+    agentParts: lazy(agentParts).get,
+    answerControlWord: (word) => answerControlWord(word, { ...operations, undo }),
+    onFatal: failure.reject,
+  })
+  let serving = false
+  const operations = createOperations({
+    ...{ cli, clock, conversation, decisions, inbox, journal, ledger, lanes, workspace, undo },
+    operate: (operation) => gate.operate(operation, unsafeOperatorCall),
+    describe: () => ({
+      ...{ home: home.root, rules: ruleSet.rules.length, serving },
+      ...{ model: modelName(config), scripted: config.model === null },
+    }),
+  })
+
+  return {
+    operations,
+    serve: async (signal) => {
+      serving = true
+      lanes.warm()
+      await Promise.race([conversation.serve(cli, signal), failure.promise])
+    },
+    close: async () => {
+      await conversation.stop()
+      await conversation.idle()
+      await model.made()?.then((made) => made.close())
+      await lanes.close()
+      try {
+        journal.endSession('shutdown')
+      } finally {
+        stores.close()
+      }
+    },
+  }
+}

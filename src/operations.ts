@@ -1,0 +1,73 @@
+/**
+ * What a person can ask of a node. The running node implements this, the control socket carries it, and the command line
+ * uses it without knowing whether the node is in its own process.
+ */
+import { z } from 'zod'
+import type { SandboxOutcome, ToolOperation } from './agent/agent.types.ts'
+import type { WorkspaceCommit } from './agent/workspace/workspace.types.ts'
+import type { ChannelProgress } from './channels/channels.types.ts'
+
+export type NodeStatus = {
+  readonly home: string
+  readonly pid: number
+  readonly serving: boolean
+  readonly upSeconds: number
+  readonly model: string
+  /** true: a script answers, no AI model. */
+  readonly scripted: boolean
+  readonly rules: number
+  readonly sandbox:
+    { readonly mode: 'full' } | { readonly mode: 'unavailable'; readonly reason: string; readonly mend: string }
+  readonly ratchet: 'advisory'
+  readonly runningTurn: string | null
+  readonly queued: number
+  readonly strangers: number
+  readonly decisions: { readonly allowed: number; readonly blocked: number }
+  readonly spentTodayMicros: number
+}
+
+export type LoggedCommit = WorkspaceCommit & { readonly undoneBy: string | null }
+
+export type UndoReport = {
+  readonly undone: WorkspaceCommit
+  readonly commit: WorkspaceCommit
+  readonly diffStat: string
+}
+
+export type LoggedEvent = {
+  readonly seq: number
+  readonly at: number
+  readonly turn: string | null
+  readonly type: string
+  readonly payload: unknown
+}
+
+export type DecisionAudit =
+  { readonly ok: true; readonly count: number } | { readonly ok: false; readonly seq: number; readonly fault: string }
+
+/** Contract: every operation rejects with `NodeError` only. */
+export type Operations = {
+  readonly status: () => Promise<NodeStatus>
+  /** Ends the running turn at once; false when none runs. */
+  readonly stop: () => Promise<boolean>
+  /** Rejects with the reason of `gone` once that aborts: nobody listens any more, and the reply is kept for the next one. */
+  readonly say: (
+    message: { readonly messageId: string; readonly text: string },
+    progress: (progress: ChannelProgress) => void,
+    gone?: AbortSignal,
+  ) => Promise<string>
+  readonly undo: () => Promise<UndoReport>
+  readonly log: (limit: number) => Promise<readonly LoggedCommit[]>
+  readonly diff: (turn: string | null) => Promise<string>
+  readonly events: (query: { readonly after: number; readonly limit: number }) => Promise<readonly LoggedEvent[]>
+  /** Runs an operation past the rules, for the operator's command line. */
+  readonly execute: (operation: ToolOperation) => Promise<SandboxOutcome>
+  readonly auditDecisions: () => Promise<DecisionAudit>
+}
+
+/** The operations that a command line can send. */
+export const toolOperationSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('read'), path: z.string(), offset: z.int().nullable(), limit: z.int().nullable() }),
+  z.strictObject({ kind: z.literal('write'), path: z.string(), content: z.string() }),
+  z.strictObject({ kind: z.literal('bash'), command: z.string(), timeoutMs: z.int().positive() }),
+])
