@@ -1,0 +1,183 @@
+/** Bad input and bad surroundings: one clear message, the next step, the right exit code, and nothing lost. */
+import { describe, expect, test } from 'bun:test'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describeWhen } from './helpers.ts'
+import { isRoot, launcher, plaited, run, startPlaited, temporaryHome } from './run-plaited.ts'
+
+/** A fault is one line that says what, and one that says what to do. */
+const expectFault = (finished: { exitCode: number; stderr: string }, exitCode: number, words: RegExp): void => {
+  expect(finished.stderr).toMatch(words)
+  expect(finished.stderr).toMatch(/^plaited: .+\n {2}\S.+\n$/m)
+  expect(finished.stderr).not.toMatch(/^\s+at /m)
+  expect(finished.exitCode).toBe(exitCode)
+}
+
+const chat = (home: string, environment: Readonly<Record<string, string>> = {}) =>
+  plaited(['chat', '--home', home], { stdin: 'write a.txt: one\n', environment })
+
+describe('rules', () => {
+  test.each([
+    ['illegal', 'export const x = 1', /extra\.ts:1/],
+    ['hostile', `import { x } from './evil.ts' with { type: 'macro' }\nexport const y = x()`, /extra\.ts:1/],
+    ['not text', Buffer.from([0xff, 0xfe, 0x00]), /extra\.ts/],
+    ['empty', '', /extra\.ts/],
+  ])('an %s rule file stops the node before any tool can run', async (_, source, words) => {
+    using home = temporaryHome()
+    expect((await plaited(['constrain', 'list', '--home', home.path])).exitCode).toBe(0)
+    writeFileSync(join(home.path, 'data/constraints/extra.ts'), source)
+    for (const finished of [
+      await chat(home.path),
+      await plaited(['decide', '--home', home.path, '{"type":"permission:file:read","detail":{"path":"a"}}']),
+    ]) {
+      expectFault(finished, 78, words)
+    }
+  })
+
+  test('an emptied rules folder is a fault, not a node without rules', async () => {
+    using home = temporaryHome()
+    mkdirSync(join(home.path, 'data/constraints'), { recursive: true })
+    expectFault(await chat(home.path), 78, /holds no rules/)
+  })
+})
+
+describe('usage', () => {
+  test.each([
+    [['nonsense'], /no command 'nonsense'/],
+    [['chat', '--colour'], /--colour/],
+    [['log', '--limit', '-1'], /--limit/],
+    [['log', '--limit=0'], /--limit/],
+    [['sandbox', 'dance'], /exec, read, write/],
+    [['decide'], /one event/],
+  ])('%j exits 2', async (args, words) => {
+    using home = temporaryHome()
+    expectFault(await plaited([...args, ...(args[0] === 'nonsense' ? [] : ['--home', home.path])]), 2, words)
+  })
+
+  test('a command that is planned says so instead of pretending', async () => {
+    expectFault(await plaited(['login']), 1, /planned/)
+  })
+
+  test('with --json the fault is one document on stdout', async () => {
+    using home = temporaryHome()
+    const undo = await plaited(['undo', '--home', home.path, '--json'])
+    expect(undo.exitCode).toBe(1)
+    expect(JSON.parse(undo.stdout)).toMatchObject({
+      error: { code: 'NOTHING_TO_UNDO', message: expect.stringContaining('nothing to undo') },
+    })
+  })
+})
+
+describe('configuration', () => {
+  test.each([
+    [{ ANTHROPIC_API_KEY: 'sk two words' }, /ANTHROPIC_API_KEY/],
+    [{ PLAITED_PORT: 'eighty' }, /PLAITED_PORT/],
+    [{ PLAITED_TIMEZONE: 'Mars/Olympus' }, /PLAITED_TIMEZONE/],
+    [{ OWNER_ID: '12345678' }, /OWNER_ID/],
+    [{ OWNER_ID: 'alice@example.com' }, /OWNER_ID/],
+    [{ PLAITED_PORT: 'x', PLAITED_TIMEZONE: 'y' }, /PLAITED_PORT.*PLAITED_TIMEZONE/],
+  ])('%j is named and exits 78', async (environment, words) => {
+    using home = temporaryHome()
+    const finished = await chat(home.path, environment)
+    expectFault(finished, 78, words)
+    expect(finished.stderr).not.toContain('sk two words')
+  })
+
+  test('a config.env that others can read is refused, and doctor --fix mends it', async () => {
+    using home = temporaryHome()
+    writeFileSync(join(home.path, 'config.env'), 'PLAITED_TIMEZONE=Europe/Berlin\n', { mode: 0o644 })
+    expectFault(await chat(home.path), 78, /other users can read it/)
+    expect((await plaited(['doctor', '--fix', '--home', home.path])).exitCode).toBe(0)
+    expect((await chat(home.path)).exitCode).toBe(0)
+  })
+
+  test('an unknown setting in config.env names its line', async () => {
+    using home = temporaryHome()
+    writeFileSync(join(home.path, 'config.env'), '# mine\nPLAITED_COLOUR=red\n', { mode: 0o600 })
+    expectFault(await chat(home.path), 78, /line 2: PLAITED_COLOUR/)
+  })
+})
+
+describe('surroundings', () => {
+  test('a port in use is named, and the home is free again', async () => {
+    using first = temporaryHome()
+    using second = temporaryHome()
+    const node = await startPlaited(['--home', first.path])
+    try {
+      const environment = { PLAITED_PORT: new URL(node.ready.url).port }
+      expectFault(await plaited(['start', '--home', second.path], { environment }), 1, /in use/)
+      expect((await chat(second.path)).exitCode).toBe(0)
+    } finally {
+      node.child.kill('SIGTERM')
+      await node.child.exited
+    }
+  })
+
+  test('a home below a file is refused', async () => {
+    using home = temporaryHome()
+    writeFileSync(join(home.path, 'file'), '')
+    expectFault(await chat(join(home.path, 'file/home')), 78, /cannot use/)
+  })
+
+  test('a damaged database is kept and named', async () => {
+    using home = temporaryHome()
+    await chat(home.path)
+    for (const name of ['events.sqlite-wal', 'events.sqlite-shm'])
+      await Bun.file(join(home.path, 'data', name)).delete()
+    writeFileSync(join(home.path, 'data/events.sqlite'), 'this is not a database, it is a sentence that goes on')
+    expectFault(await chat(home.path), 1, /damaged/)
+    expect(readFileSync(join(home.path, 'data/events.sqlite'), 'utf8')).toStartWith('this is not')
+  })
+})
+
+/** Runs `command` with `$1` = home, `$2` = the launcher, in mounts of its own. */
+const inOwnMounts = (home: string, command: string, stdin = 'write a.txt: one\n') =>
+  run(['unshare', '-m', 'sh', '-c', command, 'sh', home, launcher], { stdin })
+
+describeWhen(isRoot, 'only root can make mounts of its own', 'a machine that lacks something', () => {
+  test('a read-only home is refused with its path', async () => {
+    using home = temporaryHome()
+    const finished = await inOwnMounts(home.path, 'mount -t tmpfs -o ro,mode=755 none "$1" && "$2" chat --home "$1"')
+    expectFault(finished, 78, /read-only|EROFS/i)
+  })
+
+  test('a full disk ends the node with a clear word, and what was stored is there afterwards', async () => {
+    using home = temporaryHome()
+    const fill = 'mount -t tmpfs -o size=1m,mode=755 none "$1" && "$2" chat --home "$1"'
+    expectFault(await inOwnMounts(home.path, fill), 1, /disk is full/)
+  })
+
+  test('a missing bubblewrap: tools refuse with the mend, the chat stays up, the demo and sandbox say so', async () => {
+    using home = temporaryHome()
+    const hide = 'mount --bind /dev/null "$(command -v bwrap)" &&'
+    const talked = await inOwnMounts(home.path, `${hide} "$2" chat --home "$1"`)
+    expect(talked.stderr).toMatch(/tools refuse to run: .+\n {2}.*apt-get install bubblewrap/)
+    expect(talked.exitCode).toBe(0)
+    expect(await Bun.file(join(home.path, 'workspace/a.txt')).exists()).toBe(false)
+    expect((await inOwnMounts(home.path, `${hide} "$2" sandbox exec --home "$1" -- true`)).exitCode).toBe(125)
+    expect((await inOwnMounts(home.path, `${hide} "$2" demo`)).exitCode).toBe(1)
+  })
+
+  test('no user namespaces: the same, naming the switch', async () => {
+    using home = temporaryHome()
+    const forbid =
+      'old=$(cat /proc/sys/user/max_user_namespaces); trap "echo $old >/proc/sys/user/max_user_namespaces" EXIT; echo 0 >/proc/sys/user/max_user_namespaces;'
+    void forbid
+    const finished = await run(
+      [
+        'unshare',
+        '-U',
+        '--map-root-user',
+        'sh',
+        '-c',
+        'echo 0 >/proc/sys/user/max_user_namespaces; PLAITED_SANDBOX_UID=0:0 "$2" sandbox exec --home "$1" -- true',
+        'sh',
+        home.path,
+        launcher,
+      ],
+      {},
+    )
+    expect(finished.exitCode).toBe(125)
+    expect(finished.stderr).toContain('namespaces')
+  })
+})

@@ -1,0 +1,101 @@
+/** The workspace over the real sandbox: as root its git runs as another user, who shares the group of the files. */
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { chmodSync, statSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { createSandboxLanes, type SandboxLanes } from '../src/agent/sandbox/sandbox.ts'
+import { permit, TEST_USER, whyNoSandbox } from '../src/agent/sandbox/tests/sandbox-fixture.ts'
+import { createFixture, type Fixture } from '../src/agent/workspace/tests/workspace-fixture.ts'
+import { describeWhen } from './helpers.ts'
+
+const reason = await whyNoSandbox()
+
+describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () => {
+  let fixture: Fixture
+  let lanes: SandboxLanes
+
+  beforeAll(async () => {
+    fixture = createFixture(({ worktree, gitDir }) => {
+      const runtimeDir = join(dirname(worktree), 'runtime')
+      lanes = createSandboxLanes({ workspace: worktree, gitDir, runtimeDir, dropTo: TEST_USER })
+      return lanes.runConfined
+    }, TEST_USER?.gid ?? null)
+    chmodSync(fixture.root, 0o711)
+    await fixture.repo.open()
+  })
+
+  afterAll(async () => {
+    await lanes.close()
+    fixture[Symbol.dispose]()
+  })
+
+  const bash = async (command: string): Promise<string> => {
+    const signal = new AbortController().signal
+    const outcome = await lanes.sandbox.run(permit({ kind: 'bash', command, timeoutMs: 20_000 }), { signal })
+    if (outcome.kind !== 'process') throw new Error(JSON.stringify(outcome))
+    return `${Buffer.from(outcome.stdout)}${Buffer.from(outcome.stderr)}`.trim()
+  }
+
+  test('commits what tools wrote, undoes it, and stays readable for the caller', async () => {
+    await bash('mkdir -p notes; echo one >notes/a.txt; mkfifo pipe; git init -q nest; echo x >nest/file')
+    const commit = await fixture.turn('t1')
+    expect(commit?.files.map(({ path }) => path)).toEqual(['nest/file', 'notes/a.txt'])
+    await bash('echo two >notes/a.txt; rm nest/file')
+    await fixture.turn('t2')
+    // Edits of the owner, who may be another user.
+    await mkdir(join(fixture.worktree, 'mine'))
+    await fixture.write('mine/b.txt', 'mine\n')
+    expect((await fixture.repo.undo()).undone.turn).toBe('t2')
+    expect(await fixture.read('notes/a.txt')).toBe('one\n')
+    expect(await fixture.read('mine/b.txt')).toBe('mine\n')
+    expect(await bash('cat nest/file; git log -1 --format=%s; test -w notes/a.txt && echo writable')).toBe(
+      'x\nrevert: chore: change 2 files\nwritable',
+    )
+    expect(fixture.faults()).toBe('')
+    expect(await fixture.repo.diff('t1')).toContain('+one')
+  })
+
+  test('an undo that the sandbox may not write changes nothing', async () => {
+    await fixture.write('locked/a.txt', '1\n')
+    await fixture.write('free.txt', '1\n')
+    await fixture.turn('t3')
+    await fixture.write('locked/a.txt', '2\n')
+    await fixture.write('free.txt', '2\n')
+    await fixture.turn('t4')
+    const before = fixture.ownerGit('rev-parse', 'HEAD')
+    chmodSync(join(fixture.worktree, 'locked'), 0o555)
+    await expect(fixture.repo.undo()).rejects.toMatchObject({ code: 'GIT_FAILED' })
+    chmodSync(join(fixture.worktree, 'locked'), 0o755)
+    expect(fixture.ownerGit('rev-parse', 'HEAD')).toBe(before)
+    expect([await fixture.read('locked/a.txt'), await fixture.read('free.txt')]).toEqual(['2\n', '2\n'])
+    expect(fixture.faults()).toBe('')
+  })
+
+  test('a file that the sandbox cannot read is left out, and everything else committed', async () => {
+    await bash('echo 1 >secret; echo 1 >open; chmod 000 secret')
+    expect(await fixture.turn('t5')).toMatchObject({
+      files: [{ path: 'open', change: 'added' }],
+      leftOut: ['secret'],
+    })
+    await bash('chmod 600 secret')
+    expect(await fixture.turn('t6')).toMatchObject({ files: [{ path: 'secret', change: 'added' }] })
+  })
+
+  test('no tool reaches the git dir, the link to it, or its guards', async () => {
+    const tried = await bash(
+      `rm -f .git; mv .git x; echo gitdir: /tmp >.git; echo x >${fixture.gitDir}/hooks/pre-commit; git commit --allow-empty -m x`,
+    )
+    expect(tried.match(/Read-only file system|Device or resource busy/g)?.length).toBeGreaterThanOrEqual(4)
+    expect(await fixture.read('.git')).toBe(`gitdir: ${fixture.gitDir}\n`)
+  })
+
+  test('the folders belong to the caller and are shared with the group of the sandbox', () => {
+    if (TEST_USER === null) return expect(statSync(fixture.gitDir).mode & 0o777).toBe(0o700)
+    for (const path of [fixture.worktree, fixture.gitDir, join(fixture.gitDir, 'objects')]) {
+      const { uid, gid, mode } = statSync(path)
+      expect([uid, gid, mode & 0o7777]).toEqual([process.getuid?.() ?? -1, TEST_USER.gid, 0o2775])
+    }
+    const link = statSync(join(fixture.worktree, '.git'))
+    expect([link.uid, link.gid, link.mode & 0o777]).toEqual([process.getuid?.() ?? -1, TEST_USER.gid, 0o644])
+  })
+})
