@@ -161,7 +161,7 @@ export const blockPipedDownloads = bThread(
 )
 
 const dangerousText = [
-  /rm\s+-rf\s+\//,
+  /rm\s+-rf\s+["']?\//,
   /rm\s+(-\S+\s+)*["']?(~|\$HOME|\$\{HOME\})["']?[/.*]*(\s|$|[;&|)])/,
   /mkfs/,
   /dd\s+if=/,

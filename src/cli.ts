@@ -91,7 +91,8 @@ const parseOptions = (entry: CommandEntry, rest: readonly string[]) => {
     })
     return { values: values as Record<string, string | boolean | undefined>, positionals }
   } catch (error) {
-    throw new NodeError('USAGE', error instanceof Error ? error.message : String(error), {
+    const [message = ''] = (error instanceof Error ? error.message : String(error)).split('\n', 1)
+    throw new NodeError('USAGE', message, {
       hint: `usage: plaited ${entry.usage}`,
       cause: error,
     })

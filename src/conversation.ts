@@ -12,6 +12,11 @@ import type { TurnResult } from './agent/turn.types.ts'
 import type { Channel } from './channels/channels.types.ts'
 import type { OwnerGate } from './channels/owner-gate.ts'
 import { type ControlWord, parseControlWord } from './control-words.ts'
+import { createLane } from './utils/lane.ts'
+
+/** Why a turn was ended from outside; the reply says it. */
+const STOPPED = 'Stopped.'
+const SHUT_DOWN = 'Stopped: the node was shut down.'
 
 /** Turn ids need only be unique within a home. */
 const TURN_ID_BYTES = 6
@@ -46,8 +51,8 @@ export type Conversation = {
 export const createConversation = (parts: ConversationParts): Conversation => {
   const { inbox, outbox, journal, ownerGate } = parts
   const channels = new Map<string, Channel>()
+  const lane = createLane()
   let running: { readonly turn: string; readonly abort: AbortController; readonly ended: Promise<void> } | null = null
-  let lane: Promise<void> = Promise.resolve()
   let ending = false
   let failed = false
 
@@ -82,21 +87,19 @@ export const createConversation = (parts: ConversationParts): Conversation => {
     }
   }
 
-  const wake = (): void => {
-    lane = lane.then(async () => {
-      if (failed) return
-      try {
-        await drain()
-      } catch (error) {
-        failed = true
-        parts.onFatal(error)
-      }
-    })
+  const drainOrFail = async (): Promise<void> => {
+    if (failed) return
+    try {
+      await drain()
+    } catch (error) {
+      failed = true
+      parts.onFatal(error)
+    }
   }
 
   const stop = async (): Promise<boolean> => {
     const turn = running
-    turn?.abort.abort(new Error('stopped by the owner'))
+    turn?.abort.abort(STOPPED)
     await turn?.ended
     return turn !== null
   }
@@ -104,28 +107,26 @@ export const createConversation = (parts: ConversationParts): Conversation => {
   return {
     serve: async (channel, signal) => {
       channels.set(channel.name, channel)
-      signal.addEventListener('abort', () => (ending = true), { once: true })
-      wake()
+      // What is queued waits for the next start; only the running turn is ended.
+      const shutDown = () => {
+        ending = true
+        running?.abort.abort(SHUT_DOWN)
+      }
+      signal.addEventListener('abort', shutDown, { once: true })
+      void lane.run(drainOrFail)
       for await (const { id, senderId, text } of channel.poll(signal)) {
         const message = { channel: channel.name, messageId: id, senderId, text }
         const isNew = inbox.accept(message)
         // The turn that it is to stop runs ahead of it in the lane.
         if (isNew && parseControlWord(text) === 'stop' && ownerGate(message).ok) void stop()
-        wake()
+        void lane.run(drainOrFail)
       }
-      await lane
+      await lane.idle()
     },
     stop,
     runningTurn: () => running?.turn ?? null,
-    idle: () => lane,
-    exclusive: (task) => {
-      const result = lane.then(task)
-      lane = result.then(
-        () => {},
-        () => {}, // the task's caller gets the fault
-      )
-      return result
-    },
+    idle: lane.idle,
+    exclusive: lane.run,
   }
 }
 

@@ -1,7 +1,7 @@
 /** Where a node keeps everything: one folder, made on first use, with nothing in it that other users may read. */
 import { accessSync, chmodSync, chownSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { NodeError } from './utils/node-error.ts'
+import { onDisk } from './utils/disk-fault.ts'
 
 export type Home = {
   readonly root: string
@@ -38,33 +38,14 @@ export const homePaths = (root: string): Home => ({
  * walk through `data` to its runtime and the git dir, and nobody else may.
  * @throws {NodeError} HOME_UNUSABLE, or DISK_FULL.
  */
-export const prepareHome = (home: Home, sandboxGroup: number | null): void => {
-  try {
+export const prepareHome = (home: Home, sandboxGroup: number | null): void =>
+  onDisk(home.root, () => {
     mkdirSync(home.root, { recursive: true, mode: 0o755 })
     for (const folder of [home.data, home.run, home.gitParent]) mkdirSync(folder, { recursive: true, mode: 0o700 })
-    if (sandboxGroup !== null) {
-      for (const folder of [home.data, home.gitParent]) {
-        chownSync(folder, -1, sandboxGroup)
-        chmodSync(folder, 0o710)
-      }
+    for (const folder of [home.data, home.gitParent]) {
+      if (sandboxGroup !== null) chownSync(folder, -1, sandboxGroup)
+      chmodSync(folder, sandboxGroup === null ? 0o700 : 0o710) // also a folder that was there, from a backup
     }
     for (const folder of [home.data, home.run]) accessSync(folder, constants.W_OK)
     for (const file of [home.state, home.lease]) closeSync(openSync(file, 'a', 0o600))
-  } catch (error) {
-    throw unusable(home, error)
-  }
-}
-
-const unusable = (home: Home, error: unknown): NodeError => {
-  const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
-    return new NodeError('DISK_FULL', `cannot write ${home.root}: the disk is full`, {
-      hint: 'free some space, then start again; nothing is lost',
-      cause: error,
-    })
-  }
-  return new NodeError('HOME_UNUSABLE', `cannot use ${home.root} as a home: ${message}`, {
-    hint: 'make it writable for this user, or name another folder with --home',
-    cause: error,
   })
-}

@@ -24,6 +24,7 @@ import { createOperations, createUndo } from './node-operations.ts'
 import type { Operations } from './operations.ts'
 import { createModel, createSandboxLanes, modelName, SEED_RULES } from './parts.ts'
 import { type Clock, systemClock } from './utils/clock.ts'
+import { diskFault } from './utils/disk-fault.ts'
 import { lazy } from './utils/lazy.ts'
 
 export type PlaitedNode = {
@@ -57,7 +58,7 @@ export const createNode = async (options: NodeOptions): Promise<PlaitedNode> => 
     return await compose(options, ruleSet, stores)
   } catch (error) {
     stores.close()
-    throw error
+    throw diskFault(error, config.home.root)
   }
 }
 

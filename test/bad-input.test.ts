@@ -141,10 +141,25 @@ describeWhen(isRoot, 'only root can make mounts of its own', 'a machine that lac
     expectFault(finished, 78, /read-only|EROFS/i)
   })
 
-  test('a full disk ends the node with a clear word, and what was stored is there afterwards', async () => {
+  const SMALL_DISK = 'mount -t tmpfs -o size=1m,mode=755 none "$1" &&'
+
+  test('a disk that is full from the start is named', async () => {
     using home = temporaryHome()
-    const fill = 'mount -t tmpfs -o size=1m,mode=755 none "$1" && "$2" chat --home "$1"'
-    expectFault(await inOwnMounts(home.path, fill), 1, /disk is full/)
+    const fill = `${SMALL_DISK} { head -c 2m /dev/zero >"$1/filler" 2>/dev/null; true; } &&`
+    expectFault(await inOwnMounts(home.path, `${fill} "$2" chat --home "$1"`), 1, /disk is full/)
+  })
+
+  test('a disk that fills up ends the node with a clear word, and what was answered is there afterwards', async () => {
+    using home = temporaryHome()
+    const lines = Array.from({ length: 60 }, (_, n) => `write f${n}.txt: ${'x'.repeat(10_000)}\n`).join('')
+    const talk = `${SMALL_DISK} "$2" chat --home "$1"; code=$?; rm -rf "$1"/workspace/f*; "$2" events --home "$1" --json >&2; exit $code`
+    const finished = await inOwnMounts(home.path, talk, lines)
+    expect(finished.exitCode).toBe(1)
+    expect(finished.stderr).toMatch(/^plaited: .*disk is full.*\n {2}\S/m)
+    const answered = finished.stdout.match(/wrote f\d+\.txt/g) ?? []
+    const ended = finished.stderr.match(/"type":"turn.end"/g) ?? []
+    expect(answered.length).toBeGreaterThan(0)
+    expect(ended.length).toBeGreaterThanOrEqual(answered.length)
   })
 
   test('a missing bubblewrap: tools refuse with the mend, the chat stays up, the demo and sandbox say so', async () => {
@@ -158,26 +173,11 @@ describeWhen(isRoot, 'only root can make mounts of its own', 'a machine that lac
     expect((await inOwnMounts(home.path, `${hide} "$2" demo`)).exitCode).toBe(1)
   })
 
-  test('no user namespaces: the same, naming the switch', async () => {
+  test('no user namespaces: tools refuse, naming the switch', async () => {
     using home = temporaryHome()
-    const forbid =
-      'old=$(cat /proc/sys/user/max_user_namespaces); trap "echo $old >/proc/sys/user/max_user_namespaces" EXIT; echo 0 >/proc/sys/user/max_user_namespaces;'
-    void forbid
-    const finished = await run(
-      [
-        'unshare',
-        '-U',
-        '--map-root-user',
-        'sh',
-        '-c',
-        'echo 0 >/proc/sys/user/max_user_namespaces; PLAITED_SANDBOX_UID=0:0 "$2" sandbox exec --home "$1" -- true',
-        'sh',
-        home.path,
-        launcher,
-      ],
-      {},
-    )
-    expect(finished.exitCode).toBe(125)
-    expect(finished.stderr).toContain('namespaces')
+    const nested = 'exec unshare -U --map-user=1000 --map-group=1000 "$2" sandbox exec --home "$1" -- true'
+    const forbid = `echo 1 >/proc/sys/user/max_user_namespaces; ${nested}`
+    const finished = await run(['unshare', '-U', '--map-root-user', 'sh', '-c', forbid, 'sh', home.path, launcher])
+    expectFault(finished, 125, /user namespaces/)
   })
 })

@@ -36,7 +36,9 @@ describe('README', () => {
   })
 
   test('its commands do what it says', async () => {
-    const commands = [...readme.matchAll(/^ {4}(?:printf .+ \| )?bin\/plaited (.+?)(?: +#.*)?$/gm)].map(([line]) => line.trim())
+    const commands = [...readme.matchAll(/^ {4}(?:printf .+ \| )?bin\/plaited (.+?)(?: +#.*)?$/gm)].map(([line]) =>
+      line.trim(),
+    )
     expect(commands.length).toBeGreaterThan(3)
   })
 })

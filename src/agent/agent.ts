@@ -3,14 +3,14 @@
  * next is read from the journal before each step, so that a turn which a crash interrupted goes on by the same code, and
  * nothing with an effect runs twice.
  */
-import { NodeError } from '../utils/node-error.ts'
 import type { OwnerIntent } from './agent.types.ts'
 import { type AgentParts, callModel } from './call-model.ts'
 import type { JournalEvent } from './journal.ts'
 import type { ToolUseBlock } from './model/model.types.ts'
 import { isToolUse, readReply, resultKey } from './projection.ts'
+import { commitTurn } from './commit-turn.ts'
 import { createCallRunner } from './run-call.ts'
-import type { TurnEnd, TurnProgress, TurnResult } from './turn.types.ts'
+import type { TurnEnding, TurnProgress, TurnResult } from './turn.types.ts'
 
 /** Model calls per turn. */
 const STEPS_MAX = 50
@@ -20,6 +20,7 @@ const RESUMES_MAX = 3
 export type Turn = {
   readonly id: string
   readonly intent: OwnerIntent
+  /** Aborting ends the turn; the reason is a sentence for the owner. */
   readonly signal: AbortSignal
   readonly progress: (progress: TurnProgress) => void
 }
@@ -29,11 +30,9 @@ export type Turn = {
  * caller ends it: reply, `turn.end` and the answered message belong in one transaction.
  */
 export const runTurn = async (parts: AgentParts, turn: Turn): Promise<TurnResult> =>
-  finish(parts, turn, await runSteps(parts, turn))
+  commitTurn(parts, turn, await runSteps(parts, turn))
 
-type Ending = { readonly end: TurnEnd; readonly text: string }
-
-const runSteps = async (parts: AgentParts, turn: Turn): Promise<Ending> => {
+const runSteps = async (parts: AgentParts, turn: Turn): Promise<TurnEnding> => {
   const { journal } = parts
   const resumes = journal.ofTurn(turn.id).filter((event) => event.type === 'turn.resume').length
   if (resumes > RESUMES_MAX) {
@@ -43,7 +42,7 @@ const runSteps = async (parts: AgentParts, turn: Turn): Promise<Ending> => {
   const runCall = createCallRunner(parts, turn)
   for (;;) {
     const events = journal.ofTurn(turn.id)
-    if (turn.signal.aborted) return { end: 'stopped', text: describeStop(events) }
+    if (turn.signal.aborted) return { end: 'stopped', text: `${turn.signal.reason} ${describeStarted(events)}` }
     const next = nextStep(events)
     if (next.kind === 'answer') return { end: 'done', text: next.text }
     if (next.kind === 'calls') {
@@ -58,11 +57,9 @@ const runSteps = async (parts: AgentParts, turn: Turn): Promise<Ending> => {
   }
 }
 
-const describeStop = (events: readonly JournalEvent[]): string => {
-  const ran = events.filter((event) => event.type === 'tool.start').length
-  return ran === 0
-    ? 'Stopped. Nothing had run.'
-    : `Stopped. ${ran} tool call${ran === 1 ? '' : 's'} had been started before.`
+const describeStarted = (events: readonly JournalEvent[]): string => {
+  const count = events.filter((event) => event.type === 'tool.start').length
+  return count === 0 ? 'Nothing had run.' : `${count} tool call${count === 1 ? '' : 's'} had been started before.`
 }
 
 type NextStep =
@@ -96,32 +93,3 @@ const STOP_NOTES: Readonly<Record<string, string>> = {
   refusal: '\n\n(The model service declined to answer this.)',
   model_context_window_exceeded: '\n\n(The conversation no longer fits into the model.)',
 }
-
-/** Commits what the turn changed; a commit that fails is told, never hidden. */
-const finish = async (
-  { journal, workspace, tools }: AgentParts,
-  turn: Turn,
-  { end, text }: Ending,
-): Promise<TurnResult> => {
-  const changed = journal
-    .ofTurn(turn.id)
-    .some((event) => event.type === 'tool.start' && tools.find(String(field(event, 'tool')))?.idempotent === false)
-  if (!changed) return { end, text, commit: null }
-  try {
-    const commit = await workspace.commitTurn({ id: turn.id, intent: turn.intent.text, reason: firstLine(text) })
-    if (commit) {
-      journal.append({ type: 'workspace.commit', turn: turn.id, ref: commit.sha, payload: { sha: commit.sha } })
-      turn.progress({ kind: 'commit', commit })
-    }
-    return { end, text, commit }
-  } catch (error) {
-    if (!(error instanceof NodeError)) throw error
-    const notice = `The changes of this turn are not committed: ${error.message}.${error.hint ? ` ${error.hint}.` : ''}`
-    return { end, text: `${text}\n\n${notice}`, commit: null }
-  }
-}
-
-const field = (event: JournalEvent, name: string): unknown =>
-  event.payload !== null && typeof event.payload === 'object' ? Reflect.get(event.payload, name) : undefined
-
-const firstLine = (text: string): string => text.trimStart().split('\n', 1)[0] ?? ''

@@ -9,7 +9,7 @@ import { type Model, ModelError, type ModelRequest, type ModelUsage } from './mo
 import { costMicros, worstCaseMicros } from './model/model-prices.ts'
 import { projectMessages } from './projection.ts'
 import type { ToolSet } from './tools/tools.ts'
-import type { TurnEnd } from './turn.types.ts'
+import type { TurnEnding } from './turn.types.ts'
 import type { WorkspaceRepo } from './workspace/workspace.types.ts'
 
 /** Tokens that one answer may have. */
@@ -34,10 +34,8 @@ export type AgentParts = {
   readonly systemPrompt: string
 }
 
-type Refusal = { readonly end: TurnEnd; readonly text: string }
-
 /** Journals the model's next message; a refusal ends the turn. */
-export const callModel = async (parts: AgentParts, turn: Turn, step: number): Promise<Refusal | null> => {
+export const callModel = async (parts: AgentParts, turn: Turn, step: number): Promise<TurnEnding | null> => {
   const { journal, ledger, model } = parts
   const request = buildRequest(parts, turn)
   const ref = `${turn.id}/${step}`
@@ -74,7 +72,7 @@ const reserve = (
   { journal, ledger, gate, model }: AgentParts,
   turn: Turn,
   { request, ref }: { readonly request: ModelRequest; readonly ref: string },
-): Refusal | null => {
+): TurnEnding | null => {
   if (!model.price) {
     return {
       end: 'cap',

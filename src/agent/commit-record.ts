@@ -13,9 +13,7 @@ type Row = {
   undoneBy: string | null
 }
 
-const filesSchema = z.array(
-  z.strictObject({ path: z.string(), change: z.enum(['added', 'modified', 'deleted', 'renamed']) }),
-)
+const filesSchema = z.array(z.strictObject({ path: z.string(), change: z.enum(['added', 'modified', 'deleted']) }))
 
 const toCommit = ({ files, ...row }: Row) => ({ ...row, files: filesSchema.parse(JSON.parse(files)) })
 

@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path'
 import { parseRuleFile } from '../constraint-language/parse-rule-file.ts'
 import type { Rule } from '../constraint-language/rule.types.ts'
+import { diskFault, onDisk } from '../utils/disk-fault.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { permissionFields } from './permission-fields.ts'
 
@@ -32,14 +33,15 @@ export type RuleSet = {
 /** Copies the shipped rules into a home that has none yet; a folder that exists is never touched. */
 export const installSeedRules = (folder: string, seeds: string): void => {
   if (existsSync(folder)) return
-  const staging = mkdtempSync(`${folder}.`)
+  const staging = onDisk(folder, () => mkdtempSync(`${folder}.`))
   try {
     for (const name of readdirSync(seeds)) copyFileSync(join(seeds, name), join(staging, name))
     chmodSync(staging, 0o755)
     renameSync(staging, folder)
   } catch (error) {
     rmSync(staging, { recursive: true, force: true })
-    if (!existsSync(folder)) throw error // another command that started at the same time has installed them
+    // Another command that started at the same time may have installed them.
+    if (!existsSync(folder)) throw diskFault(error, folder)
   }
 }
 

@@ -54,6 +54,7 @@ export type Journal = {
   readonly turns: (limit: number) => readonly string[]
   readonly turnCount: () => number
   readonly after: (seq: number, limit: number) => readonly JournalEvent[]
+  readonly newest: (type: JournalEventType) => JournalEvent | null
   readonly openTurn: () => string | null
   readonly endSession: (reason: 'shutdown') => void
 }
@@ -89,6 +90,9 @@ export const createJournal = (state: State, clock: Clock, atPoint: JournalHook):
   const after = database.query<Row, [number, number]>(
     'select seq, at, turn, type, ref, payload from events where seq > ? order by seq limit ?',
   )
+  const newest = database.query<Row, [string]>(
+    'select seq, at, turn, type, ref, payload from events where type = ? order by seq desc limit 1',
+  )
   const openTurn = database.query<{ turn: string }, []>(
     `select turn from events s where type = 'turn.start'
        and not exists (select 1 from events e where e.type = 'turn.end' and e.ref = s.turn) order by seq limit 1`,
@@ -122,6 +126,10 @@ export const createJournal = (state: State, clock: Clock, atPoint: JournalHook):
     turns: (limit) => turns.all(limit).map((row) => row.turn),
     turnCount: () => turnCount.get()?.count ?? 0,
     after: (seq, limit) => after.all(seq, limit).map(toEvent),
+    newest: (type) => {
+      const row = newest.get(type)
+      return row ? toEvent(row) : null
+    },
     openTurn: () => openTurn.get()?.turn ?? null,
     endSession: sessions.end,
   }

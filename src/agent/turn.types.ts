@@ -24,4 +24,6 @@ export type TurnEnd =
   /** A control word, answered by the node without the model. */
   | 'control'
 
-export type TurnResult = { readonly end: TurnEnd; readonly text: string; readonly commit: WorkspaceCommit | null }
+export type TurnEnding = { readonly end: TurnEnd; readonly text: string }
+
+export type TurnResult = TurnEnding & { readonly commit: WorkspaceCommit | null }

@@ -82,8 +82,8 @@ export const createListenerIndex = ({ throwMatches }: { readonly throwMatches: b
   return { add, remove, match }
 }
 
-/** Nothing listens: the answer for most events, shared so that it costs nothing. */
-export const NO_MATCH: Match = Object.freeze({ threads: Object.freeze([]), failures: Object.freeze([]) })
+// Nothing listens: the answer for most events, shared so that it costs nothing.
+const NO_MATCH: Match = Object.freeze({ threads: Object.freeze([]), failures: Object.freeze([]) })
 
 const NO_ENTRIES: readonly ListenerEntry[] = Object.freeze([])
 
@@ -91,6 +91,5 @@ const matchAlways: BPPredicate = () => true
 
 const threadsInOrder = (matches: ListenerEntry[]): readonly Thread[] => {
   if (matches.length === 0) return NO_MATCH.threads
-  matches.sort((a, b) => a.sequence - b.sequence)
-  return [...new Set(matches.map(({ thread }) => thread))]
+  return matches.sort((a, b) => a.sequence - b.sequence).map(({ thread }) => thread)
 }

@@ -1,4 +1,4 @@
-import type { BPErrorKind, BPErrorReport, BPEvent } from './behavioral.types.ts'
+import type { BPErrorReport, BPEvent } from './behavioral.types.ts'
 import { isBPEvent } from './is-bp-event.ts'
 import { createListenerIndex } from './listener-index.ts'
 import { copyEvent, type ParsedIdioms } from './parse-idioms.ts'
@@ -92,13 +92,4 @@ export const createParkedThreads = (report: (report: BPErrorReport) => void): Pa
     interrupted: interrupts.match,
     fulfilled,
   }
-}
-
-/** Reports the predicates of a match that threw. */
-export const reportFailures = (
-  { failures }: Match,
-  kind: BPErrorKind,
-  { event, report }: { readonly event: BPEvent; readonly report: (report: BPErrorReport) => void },
-): void => {
-  for (const { thread, error } of failures) report({ kind, thread: thread.name, type: event.type, error })
 }

@@ -39,7 +39,10 @@ export type ListenerEntry = {
 /** The listeners for one event type, in the order of parking. */
 export type ListenerBucket = { readonly type: string | undefined; entries: ListenerEntry[]; retiredCount: number }
 
-/** The threads whose listeners match an event, in the order of parking, and those whose predicate threw instead. */
+/**
+ * The threads whose listeners match an event, in the order of parking and once per matching listener, and the threads
+ * whose predicate threw.
+ */
 export type Match = { readonly threads: readonly Thread[]; readonly failures: readonly Failure[] }
 
 /** A thread and what it threw. */

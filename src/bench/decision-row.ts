@@ -20,7 +20,10 @@ export const decisionMeasurement: Measurement = {
     try {
       const decide = () => gate.decide(FILE_WRITE, { turn: 'bench', toolUseId: 'bench' })
       const { outcome } = decide()
-      const { subject, floor } = await timePairs(decide, createBareInsert(state, bareState), PAIRS)
+      const { subject, floor } = await timePairs(decide, createBareInsert(state, bareState), {
+        ...PAIRS,
+        signal: lab.signal,
+      })
       return [
         createRow({
           name: NAME,

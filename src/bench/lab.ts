@@ -14,10 +14,12 @@ export type Lab = {
   readonly folder: (name: string) => string
   /** A home with rules and workspace in which nothing runs yet; its model is the script. */
   readonly home: () => Promise<Settings>
+  /** Aborts when nobody waits for the figures any more. */
+  readonly signal: AbortSignal
 }
 
 /** The lab, and its end: nothing of it stays. */
-export const createLab = (): { readonly lab: Lab; readonly remove: () => void } => {
+export const createLab = (signal: AbortSignal): { readonly lab: Lab; readonly remove: () => void } => {
   const root = mkdtempSync(join(tmpdir(), 'plaited-bench-'))
   chmodSync(root, 0o755)
   const folder = (name: string): string => {
@@ -31,7 +33,7 @@ export const createLab = (): { readonly lab: Lab; readonly remove: () => void } 
     await node.close()
     return settings
   })
-  return { lab: { folder, home: home.get }, remove: () => rmSync(root, { recursive: true, force: true }) }
+  return { lab: { folder, home: home.get, signal }, remove: () => rmSync(root, { recursive: true, force: true }) }
 }
 
 /** Uses a node that answers messages, and ends it. */

@@ -9,14 +9,17 @@ import { createRow } from './create-row.ts'
 import { openGate } from './open-gate.ts'
 import { type Task, timePairs } from './stopwatch.ts'
 
-/** A model thinks for far longer between two calls; the gap is enough for the next sandbox to be ready. */
-const PAIRS = { count: 100, warmups: 5, gapMs: 30 }
+const PAIRS = { count: 100, warmups: 5 }
+/** A model thinks for far longer between two calls; this is enough for the next sandbox to be there. */
+const BASH_GAP_MS = 30
+const FILE_GAP_MS = 15
 const COMMAND_TIMEOUT_MS = 10_000
 const TEXT_1K = 'plaited\n'.repeat(128)
 
 type Lane = {
   readonly name: string
   readonly operation: ToolOperation
+  readonly gapMs: number
   readonly floor: { readonly what: string; readonly task: (path: string) => Promise<unknown> }
   readonly goal: Goal
 }
@@ -26,6 +29,7 @@ const LANES: readonly Lane[] = [
   {
     name: 'bash-true',
     operation: { kind: 'bash', command: 'true', timeoutMs: COMMAND_TIMEOUT_MS },
+    gapMs: BASH_GAP_MS,
     floor: {
       what: 'bare Bun.spawn of bash -c true',
       task: () =>
@@ -36,12 +40,14 @@ const LANES: readonly Lane[] = [
   {
     name: 'file-write-1k',
     operation: { kind: 'write', path: '/workspace/bench.txt', content: TEXT_1K },
+    gapMs: FILE_GAP_MS,
     floor: { what: 'in-process writeFile', task: (path) => writeFile(path, TEXT_1K) },
     goal: { valueMax: 1.2 },
   },
   {
     name: 'file-read-1k',
     operation: { kind: 'read', path: '/workspace/bench.txt', offset: null, limit: null },
+    gapMs: FILE_GAP_MS,
     floor: { what: 'in-process readFile', task: (path) => readFile(path, 'utf8') },
     goal: { valueMax: 0.6 },
   },
@@ -56,12 +62,16 @@ export const laneMeasurement: Measurement = {
     const lanes = createSandboxLanes(config)
     try {
       const rows: BenchRow[] = []
-      for (const { name, operation, floor, goal } of LANES) {
+      for (const { name, operation, gapMs, floor, goal } of LANES) {
         const permission = gate.permit(operation, {})
         if (!permission.ok) throw new Error(`the rules block ${name}`)
-        const signal = new AbortController().signal
+        const { signal } = lab
         const subject: Task = async () => requireSuccess(await lanes.sandbox.run(permission.call, { signal }))
-        const samples = await timePairs(subject, () => floor.task(join(folder, 'bench.txt')), PAIRS)
+        const samples = await timePairs(subject, () => floor.task(join(folder, 'bench.txt')), {
+          ...PAIRS,
+          gapMs,
+          signal,
+        })
         rows.push(
           createRow({
             ...{ name, goal, unit: 'ms', samples: samples.subject },

@@ -1,21 +1,21 @@
 import { createConstraintEngine, type PermissionGate } from '../agent/constraint-engine.ts'
-import { loadRules } from '../agent/constraint-store.ts'
+import { loadRules, type RuleSet } from '../agent/constraint-store.ts'
 import { createDecisionChain } from '../agent/decision-chain.ts'
 import { createPermissionEventBuilder } from '../agent/permission-event.ts'
 import { openState, type State } from '../agent/persistence.ts'
 import type { Config } from '../config.ts'
 import { systemClock } from '../utils/clock.ts'
 
+type OpenGate = { readonly gate: PermissionGate; readonly ruleSet: RuleSet; readonly state: State }
+
 /** The gate of a home with a record of its own; whoever opened it closes the state. */
-export const openGate = (
-  config: Config,
-  statePath: string,
-): { readonly gate: PermissionGate; readonly state: State } => {
+export const openGate = (config: Config, statePath: string): OpenGate => {
+  const ruleSet = loadRules(config.home.constraints)
   const state = openState(statePath)
-  const gate = createConstraintEngine({
-    ruleSet: loadRules(config.home.constraints),
-    build: createPermissionEventBuilder(systemClock, config.timezone),
-    decisions: createDecisionChain(state, systemClock),
-  })
-  return { gate, state }
+  const build = createPermissionEventBuilder(systemClock, config.timezone)
+  return {
+    gate: createConstraintEngine({ ruleSet, build, decisions: createDecisionChain(state, systemClock) }),
+    ruleSet,
+    state,
+  }
 }

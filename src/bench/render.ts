@@ -17,7 +17,7 @@ export const renderReport = ({ machine, rows, failures }: BenchReport): string =
 }
 
 const renderMachine = ({ cpus, kernel, bun, date, load }: Machine): string =>
-  `${cpus} cpus, Linux ${kernel}, bun ${bun}, ${date}, load ${load.toFixed(1)}; medians, each beside its floor from the same run`
+  `${cpus} cpus, ${kernel}, bun ${bun}, ${date}, load ${load.toFixed(1)}; medians, each beside its floor from the same run`
 
 /** One line of progress. */
 export const renderRow = ({ name, unit, value, floor, ratio }: BenchRow): string => {

@@ -1,38 +1,15 @@
-/** What the node sends to a model service for a first "hi", read off the wire of a twin of the service. */
-import { randomBytes } from 'node:crypto'
-import { createMessagesApi } from '../agent/model/scripted/messages-api.ts'
-import { answerScript } from '../agent/model/scripted/script.ts'
 import type { Measurement } from './bench.types.ts'
+import { captureRequests } from './capture-requests.ts'
 import { createRow } from './create-row.ts'
-import { withServedNode } from './lab.ts'
 
 const BYTES_MAX = 8192
-/** Any whose price is known: the node calls no other. */
-const MODEL = 'claude-sonnet-5-5'
 
+/** The request for a first "hi": its size, and whether what comes before the messages is the same for a second. */
 export const requestMeasurement: Measurement = {
   names: ['request-bytes-hi'],
   take: async (lab) => {
     const { config } = await lab.home()
-    const bodies: string[] = []
-    const bearer = randomBytes(32).toString('base64url')
-    const api = createMessagesApi({
-      bearer,
-      answer: answerScript,
-      onRequest: ({ bodyText }) => bodies.push(bodyText),
-    })
-    try {
-      const settings = {
-        config: { ...config, model: MODEL, modelBaseUrl: api.url },
-        secrets: { anthropicApiKey: bearer },
-      }
-      await withServedNode(settings, async ({ say }) => {
-        for (const messageId of ['bench-hi-1', 'bench-hi-2']) await say({ messageId, text: 'hi' }, () => {})
-      })
-    } finally {
-      await api.close()
-    }
-    const [first, second] = bodies
+    const [first, second] = await captureRequests(config, { folder: lab.folder('request'), messages: ['hi', 'hi'] })
     if (first === undefined || second === undefined) throw new Error('the model was not called for each message')
     const prefix = prefixOf(first)
     return [
@@ -40,17 +17,14 @@ export const requestMeasurement: Measurement = {
         name: 'request-bytes-hi',
         unit: 'bytes',
         samples: [Buffer.byteLength(first)],
-        goal: {
-          valueMax: BYTES_MAX,
-          claim: { text: 'prefix byte-stable', holds: prefix === prefixOf(second) },
-        },
+        goal: { valueMax: BYTES_MAX, claim: { text: 'prefix byte-stable', holds: prefix === prefixOf(second) } },
         note: `${Buffer.byteLength(prefix)} bytes of it come before the messages`,
       }),
     ]
   },
 }
 
-/** Everything before the messages: model, limits, system prompt, tools. What of it changes is paid for again. */
+/** Model, limits, system prompt and tools: what of it changes from turn to turn is not cached and paid for in full. */
 const prefixOf = (body: string): string => {
   const end = body.indexOf('"messages":[')
   if (end < 0) throw new Error('a request without messages')

@@ -7,18 +7,18 @@ import { renderFailure, renderRow } from './render.ts'
 export const runMeasurements = async (
   measurements: readonly Measurement[],
   lab: Lab,
-  { signal, progress }: { readonly signal: AbortSignal; readonly progress: (line: string) => void },
+  progress: (line: string) => void,
 ): Promise<Omit<BenchReport, 'machine'>> => {
   const rows: BenchReport['rows'][number][] = []
   const failures: Failure[] = []
   for (const { names, take } of measurements) {
     try {
-      signal.throwIfAborted()
+      lab.signal.throwIfAborted()
       const taken = await take(lab)
       rows.push(...taken)
       for (const row of taken) progress(renderRow(row))
     } catch (error) {
-      const failure = toFailure(names, signal.aborted ? new Error('interrupted') : error)
+      const failure = toFailure(names, lab.signal.aborted ? new Error('interrupted') : error)
       failures.push(failure)
       progress(renderFailure(failure))
     }

@@ -8,10 +8,10 @@ import { createRow } from './create-row.ts'
 import { timePairs } from './stopwatch.ts'
 
 const LAUNCHER = join(PROJECT, 'bin', 'plaited')
-const FLOOR_SERVER = join(import.meta.dir, 'floor-server-main.ts')
+const FLOOR_SERVER = Bun.fileURLToPath(import.meta.resolve('./floor-server-main.ts'))
 const FLOOR = 'a Bun script that opens the same state and serves /health'
 
-const STARTS = 9
+const STARTS = 7
 /** Lets the node finish what it does behind its first answer: the sandboxes that it starts ahead. */
 const SETTLE_MS = 700
 
@@ -33,6 +33,7 @@ export const startMeasurement: Measurement = {
       })
     const samples = { node: [] as StartSample[], floor: [] as StartSample[] }
     for (let start = 0; start < STARTS; start++) {
+      lab.signal.throwIfAborted()
       samples.node.push(await sampleStart(startNode))
       samples.floor.push(await sampleStart(startFloor))
     }
@@ -74,11 +75,11 @@ const sampleStart = async (start: () => Promise<Service>): Promise<StartSample> 
 
 export const launcherMeasurement: Measurement = {
   names: ['launcher-overhead'],
-  take: async () => {
+  take: async ({ signal }) => {
     const { subject, floor } = await timePairs(
       () => runProgram([LAUNCHER, 'help']),
       () => runProgram([...BUN, join(PROJECT, 'src', 'cli.ts'), 'help']),
-      COMMANDS,
+      { ...COMMANDS, signal },
     )
     return [
       createRow({

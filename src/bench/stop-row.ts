@@ -18,8 +18,10 @@ export const stopMeasurement: Measurement = {
     const settings = await lab.home()
     const samples = await withServedNode(settings, async (operations) => {
       const taken: number[] = []
-      for (let stop = 0; stop < STOPS; stop++)
+      for (let stop = 0; stop < STOPS; stop++) {
+        lab.signal.throwIfAborted()
         taken.push(await sampleStop(operations, { workspace: settings.config.home.workspace, name: `started-${stop}` }))
+      }
       return taken
     })
     return [

@@ -7,6 +7,8 @@ export type PairOptions = {
   readonly warmups: number
   /** Idle time before each sample, as between the steps of a model; null: none at all. */
   readonly gapMs: number | null
+  /** Ends it between two samples. */
+  readonly signal: AbortSignal
 }
 
 /** Both in milliseconds. */
@@ -19,10 +21,15 @@ export const timeMs = async (task: Task): Promise<number> => {
 }
 
 /** Times two tasks in turns, so that whatever else the machine does meets both alike. */
-export const timePairs = async (subject: Task, floor: Task, { count, warmups, gapMs }: PairOptions): Promise<Pairs> => {
+export const timePairs = async (
+  subject: Task,
+  floor: Task,
+  { count, warmups, gapMs, signal }: PairOptions,
+): Promise<Pairs> => {
   const samples = { subject: [] as number[], floor: [] as number[] }
   for (let index = -warmups; index < count; index++) {
     for (const [name, task] of [['subject', subject] as const, ['floor', floor] as const]) {
+      signal.throwIfAborted()
       if (gapMs !== null) await Bun.sleep(gapMs)
       const ms = await timeMs(task)
       if (index >= 0) samples[name].push(ms)

@@ -23,9 +23,9 @@ export const turnMeasurement: Measurement = {
     const settings = await lab.home()
     const commitBare = await createBareRepository(lab.folder('bare'))
     return await withServedNode(settings, async (operations) => {
-      const run = createTurnRunner(operations)
+      const run = createTurnRunner(operations, lab.signal)
       await run(`write ${FILE}: ${TEXT_1K}`)
-      return [await measureRead(run), await measureWrite(run, commitBare)]
+      return [await measureRead(run), await measureWrite(run, { commitBare, signal: lab.signal })]
     })
   },
 }
@@ -42,11 +42,14 @@ const measureRead = async (run: RunTurn): Promise<BenchRow> => {
     unit: 'ms',
     samples,
     goal: { valueMax: 25 },
-    note: 'nothing to commit: the turn besides its commit',
+    note: 'what a turn costs besides its commit',
   })
 }
 
-const measureWrite = async (run: RunTurn, commitBare: (text: string) => Promise<void>): Promise<BenchRow> => {
+const measureWrite = async (
+  run: RunTurn,
+  { commitBare, signal }: { readonly commitBare: (text: string) => Promise<void>; readonly signal: AbortSignal },
+): Promise<BenchRow> => {
   const commits: number[] = []
   let turn = 0
   const write = async () => {
@@ -58,6 +61,7 @@ const measureWrite = async (run: RunTurn, commitBare: (text: string) => Promise<
     count: TURNS,
     warmups: WARMUPS,
     gapMs: GAP_MS,
+    signal,
   })
   const commitMs = commits.slice(WARMUPS)
   const besides = subject.map((ms, index) => ms - (commitMs[index] ?? 0))
@@ -73,9 +77,10 @@ const measureWrite = async (run: RunTurn, commitBare: (text: string) => Promise<
 type RunTurn = (text: string) => Promise<{ readonly commitMs: number | null }>
 
 /** Says something and reads from its progress how long the commit took: from the last word to the commit. */
-const createTurnRunner = (operations: Operations): RunTurn => {
+const createTurnRunner = (operations: Operations, signal: AbortSignal): RunTurn => {
   let count = 0
   return async (text) => {
+    signal.throwIfAborted()
     let worded = performance.now()
     let commitMs: number | null = null
     const faults: string[] = []

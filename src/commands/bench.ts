@@ -12,10 +12,10 @@ export const runBench: RunCommand = async ({ positionals, json, io, signal }) =>
   if (positionals.length > 0)
     throw new NodeError('USAGE', 'bench takes no arguments', { hint: 'plaited bench [--json]' })
   const machine = readMachine(systemClock)
-  const { lab, remove } = createLab()
+  const { lab, remove } = createLab(signal)
   try {
     const progress = (line: string) => io.error(`${line}\n`)
-    const report = { machine, ...(await runMeasurements(MEASUREMENTS, lab, { signal, progress })) }
+    const report = { machine, ...(await runMeasurements(MEASUREMENTS, lab, progress)) }
     io.out(json ? `${JSON.stringify(report)}\n` : renderReport(report))
     return report.failures.length === 0 ? 0 : 1
   } finally {

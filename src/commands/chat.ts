@@ -1,11 +1,11 @@
 import { readConfig } from '../config.ts'
-import { createNode } from '../node.ts'
+import { createNode, type PlaitedNode } from '../node.ts'
 import type { Operations } from '../operations.ts'
 import { createControlClient, isNodeListening } from '../server/control-client.ts'
 import { startControlServer } from '../server/control-server.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { runChatLoop } from './chat-loop.ts'
-import type { Invocation, Io, RunCommand } from './command.types.ts'
+import type { Io, RunCommand } from './command.types.ts'
 
 /** Attaches to the running node, or is the node for as long as the chat lasts. */
 export const runChat: RunCommand = async (invocation) => {
@@ -26,27 +26,28 @@ export const runChat: RunCommand = async (invocation) => {
     await runChatLoop(operations, invocation)
     return 0
   }
-  await runNodeWithChat(await createNode({ config, secrets }), socket, invocation)
+  const node = await createNode({ config, secrets })
+  await runNodeWithChat({ node, socket, signal: invocation.signal }, async (operations) => {
+    await greet(operations, invocation.io)
+    await runChatLoop(operations, invocation)
+  })
   return 0
 }
 
-/** Serves the node and the chat until the input ends; a node that fails ends the chat. */
+/** Serves the node for as long as `chat` lasts; a node that fails ends the chat, a signal ends the running turn. */
 export const runNodeWithChat = async (
-  node: Awaited<ReturnType<typeof createNode>>,
-  socket: string,
-  { io, signal }: Pick<Invocation, 'io' | 'signal'>,
-  chat: (operations: Operations) => Promise<void> = (operations) => runChatLoop(operations, { io, signal }),
+  { node, socket, signal }: { readonly node: PlaitedNode; readonly socket: string; readonly signal: AbortSignal },
+  chat: (operations: Operations) => Promise<void>,
 ): Promise<void> => {
   const end = new AbortController()
+  signal.addEventListener('abort', () => end.abort())
   const control = startControlServer(socket, node.operations)
   try {
     const served = node.serve(end.signal)
-    await greet(node.operations, io)
     await Promise.race([chat(node.operations), served])
     end.abort()
     await served
   } finally {
-    end.abort()
     await control.close()
     await node.close()
   }
@@ -54,8 +55,7 @@ export const runNodeWithChat = async (
 
 const greet = async (operations: Operations, io: Io): Promise<void> => {
   const { model, scripted, sandbox } = await operations.status()
-  if (scripted)
-    io.error('plaited: no AI model is configured; a script answers. Set ANTHROPIC_API_KEY to talk to one.\n')
+  if (scripted) io.error('plaited: a script answers, no AI model. To talk to one, set ANTHROPIC_API_KEY.\n')
   else if (io.isTerminal) io.error(`plaited: ${model}\n`)
   if (sandbox.mode === 'unavailable') io.error(`plaited: tools refuse to run: ${sandbox.reason}\n  ${sandbox.mend}\n`)
 }

@@ -13,9 +13,9 @@ const SCRIPT: readonly string[] = [
   'write notes/hello.txt: Hello from your agent.',
   'run cat notes/hello.txt && then run echo $((6*7))',
   'write secrets/prod.env: TOKEN=1',
-  'run rm -rf /',
   'undo the last change',
-  'list',
+  'run rm -rf /',
+  'pay 20 to bob',
 ]
 
 export const runDemo: RunCommand = async ({ home, io, signal }) => {
@@ -31,7 +31,7 @@ export const runDemo: RunCommand = async ({ home, io, signal }) => {
       })
     }
     io.out('plaited demo. The model is a script, no AI; the rules, the sandbox, git and the journal are real.\n\n')
-    await runNodeWithChat(node, config.home.controlSocket, { io, signal }, async (operations) => {
+    await runNodeWithChat({ node, socket: config.home.controlSocket, signal }, async (operations) => {
       const chat = createChat(operations, io, { streams: false })
       for (const line of SCRIPT) {
         if (signal.aborted) return
@@ -41,7 +41,7 @@ export const runDemo: RunCommand = async ({ home, io, signal }) => {
       }
       if (!io.isTerminal) return
       io.out(
-        `Now you: try 'never' a rule, 'pay 20 to bob', 'help'. Ctrl-D ends the demo${temporary ? ' and removes its home' : ''}.\n`,
+        `Now you: try 'run ls -la', 'log', 'help'. Ctrl-D ends the demo${temporary ? ' and removes its home' : ''}.\n`,
       )
       await runChatLoop(operations, { io, signal })
     })

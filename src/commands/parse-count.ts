@@ -13,5 +13,7 @@ export const parseCount = (
   if (value === undefined) return fallback
   const count = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
   if (count >= min && count <= max) return count
-  throw new NodeError('USAGE', `${option} takes a whole number from ${min} to ${max}`)
+  throw new NodeError('USAGE', `${option} takes a whole number from ${min} to ${max}`, {
+    hint: `write ${option} ${Math.max(min, 1)}`,
+  })
 }

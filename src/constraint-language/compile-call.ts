@@ -120,14 +120,15 @@ const runOperation = (
   node: Node,
   { operation, given }: { readonly operation: Operation; readonly given: readonly Compiled[] },
 ): Evaluate => {
-  const { apply, stepsPerUnit } = operation
+  const { apply, steps } = operation
   const [first = absent, second = absent, third = absent] = given.map(({ run }) => run)
   const fault = faultAt(node)
-  if (stepsPerUnit > 0) {
+  if (steps !== null) {
     return (event) => {
-      const value = first(event)
-      if (typeof value === 'string' || Array.isArray(value)) spend(fault, meter, value.length * stepsPerUnit)
-      return apply(fault, value, second(event), third(event))
+      const a = first(event)
+      const b = second(event)
+      spend(fault, meter, steps(a, b))
+      return apply(fault, a, b, third(event))
     }
   }
   if (given.length === 2) return (event) => apply(fault, first(event), second(event), undefined)

@@ -20,7 +20,16 @@ import { compileCall } from './compile-call.ts'
 import { compileMemberExpression } from './compile-member.ts'
 import { compileBinary, compileLogical, compileUnary, requireCondition } from './compile-operator.ts'
 import { compilePatternLiteral } from './compile-pattern.ts'
-import { type Compiled, type Compiler, createFaultAt, Reads, type Scope, textOf, type Vocabulary } from './compiled.ts'
+import {
+  type Budget,
+  type Compiled,
+  type Compiler,
+  createFaultAt,
+  Reads,
+  type Scope,
+  textOf,
+  type Vocabulary,
+} from './compiled.ts'
 import { finish } from './finish.ts'
 import { STEPS_MAX } from './limits.ts'
 import { refuse } from './refusal.ts'
@@ -51,7 +60,7 @@ export const createCompiler = ({
   readonly source: string
   readonly key: string
   readonly vocabulary: Vocabulary
-  readonly budget: { nodesLeft: number }
+  readonly budget: Budget
 }): Compiler => {
   const compiler: Compiler = {
     source,

@@ -37,7 +37,8 @@ export const compileLogical = (compiler: Compiler, node: LogicalExpression, scop
     return refuse(node.left, message, 'remove it, or correct the event type it names')
   }
   const right = compiler.compile(node.right, { ...scope, types: onward })
-  if (decided.size === 0) return right
+  const isDecidable = left.reads === Reads.nothing || left.reads === Reads.type
+  if (decided.size === 0 && isDecidable) return right // but never a side that could fault
   const fault = compiler.faultAt(node.left)
   const { run: runLeft } = left
   const { run: runRight } = right
@@ -131,7 +132,9 @@ export const requireOverlap = (
   const shared = left.kinds & right.kinds & PRIMITIVE
   if (shared === 0) {
     const message = `${describeKinds(left.kinds)} is never equal to ${describeKinds(right.kinds)}`
-    refuse(node, message, 'compare values of one type: parseFloat(text), String(number)')
+    const isNullTest = left.kinds === Kind.null || right.kinds === Kind.null
+    const fix = isNullTest ? 'leave the comparison out' : 'compare values of one type: parseFloat(text), String(number)'
+    refuse(node, message, fix)
   }
   const { literals } = left
   const others = right.literals

@@ -1,4 +1,5 @@
 import type { ArrowFunctionExpression, Expression, Node } from 'acorn'
+import type { Pattern } from './pattern.ts'
 import type { EventFields, RuleEvent } from './rule.types.ts'
 import { RuleFault } from './rule-fault.ts'
 import { mergeFields, type StaticType, typesOfTable } from './static-type.ts'
@@ -45,13 +46,15 @@ export type Compiler = {
   readonly source: string
   /** Counts down while a predicate runs; every listener starts it anew. Predicates never run inside one another. */
   readonly meter: { left: number }
-  /** Counts down over a whole file. */
-  readonly budget: { nodesLeft: number }
+  readonly budget: Budget
   readonly vocabulary: Vocabulary
   readonly compile: (node: Expression, scope: Scope) => Compiled
   /** A thrower for what goes wrong at this node. */
   readonly faultAt: (node: Node) => (reason: string) => never
 }
+
+/** What a whole file may use up while it is compiled, and the patterns it has compiled already. */
+export type Budget = { nodesLeft: number; stepsLeft: number; readonly patterns: Map<string, Pattern> }
 
 /** The event types that exist and what a rule may know about the detail of any set of them. */
 export type Vocabulary = {

@@ -1,6 +1,5 @@
 import type { Node } from 'acorn'
-import { type Compiled, type Compiler, Reads, type Scope, type TypeSet } from './compiled.ts'
-import { STEPS_MAX } from './limits.ts'
+import { type Compiled, type Compiler, type Evaluate, Reads, type Scope, type TypeSet } from './compiled.ts'
 import { refuse } from './refusal.ts'
 import type { RuleEvent } from './rule.types.ts'
 import { RuleFault } from './rule-fault.ts'
@@ -37,9 +36,8 @@ export const finish = (
 const NO_TYPES: TypeSet = new Set()
 
 const computeNow = (compiler: Compiler, node: Node, { run }: Pick<Compiled, 'run'>): unknown => {
-  compiler.meter.left = STEPS_MAX
   try {
-    return run(NO_EVENT)
+    return runNow(compiler, run, NO_EVENT)
   } catch (error) {
     if (!(error instanceof RuleFault)) throw error
     return refuse(node, `this always fails: ${error.reason}`, 'change the constant')
@@ -48,11 +46,20 @@ const computeNow = (compiler: Compiler, node: Node, { run }: Pick<Compiled, 'run
 
 /** null: it cannot be decided on this type. */
 const tryOn = (compiler: Compiler, { run }: Pick<Compiled, 'run'>, type: string): boolean | null => {
-  compiler.meter.left = STEPS_MAX
   try {
-    return Boolean(run({ type, detail: {} }))
+    return Boolean(runNow(compiler, run, { type, detail: {} }))
   } catch (error) {
     if (error instanceof RuleFault) return null
     throw error
+  }
+}
+
+/** What runs while a file is compiled is charged to the file, once for all of it. */
+const runNow = ({ meter, budget }: Compiler, run: Evaluate, event: RuleEvent): unknown => {
+  meter.left = budget.stepsLeft
+  try {
+    return run(event)
+  } finally {
+    budget.stepsLeft = meter.left
   }
 }

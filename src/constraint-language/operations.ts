@@ -1,6 +1,7 @@
 /**
  * Every function and method that a rule may call, besides `pattern.test` and the four that take a callback. The table is
- * the whole of it: what is not here cannot be called. Each operation checks the values it gets and does exactly what JavaScript does with them.
+ * the whole of it: what is not here cannot be called. Each operation checks the values it
+ * gets and does exactly what JavaScript does with them.
  */
 import { arrayOf, BOOLEAN, Kind, NEVER, NUMBER, STRING, type StaticType } from './static-type.ts'
 import { asArray, asNumber, asPrinted, asText, describe, type Fault } from './values.ts'
@@ -12,15 +13,21 @@ export type Operation = {
   readonly required: number
   readonly result: (parameters: readonly StaticType[]) => StaticType
   readonly apply: (fault: Fault, a: unknown, b: unknown, c: unknown) => unknown
-  /** Steps per character or element of the first value; 0 where its length does not matter. */
-  readonly stepsPerUnit: number
+  /** What it charges for these values; null where their length does not matter. */
+  readonly steps: ((a: unknown, b: unknown) => number) | null
 }
 
 const { string: S, number: N, boolean: B, array: A } = Kind
 const PRIMITIVE = S | N | B | Kind.null
-// Steps per unit: reading runs at several characters per nanosecond, copying also takes memory until the next collection.
-const SCANNING = 1 / 64
-const COPYING = 1 / 4
+
+type Steps = NonNullable<Operation['steps']>
+const lengthOf = (value: unknown): number => (typeof value === 'string' || Array.isArray(value) ? value.length : 0)
+// Reading runs at several characters per nanosecond; copying also takes memory until the next collection.
+const scanning: Steps = (value) => lengthOf(value) / 64
+const copying: Steps = (value) => lengthOf(value) / 4
+const joining: Steps = (list, separator) =>
+  Array.isArray(list) ? list.reduce((sum, element) => sum + 1 + lengthOf(element) + lengthOf(separator), 0) : 0
+
 const firstType = ([first]: readonly StaticType[]): StaticType => first ?? NEVER
 const optional = (fault: Fault, value: unknown): number | undefined =>
   value === undefined ? undefined : asNumber(fault, value)
@@ -29,73 +36,61 @@ const operation = (
   parameters: readonly number[],
   result: StaticType | Operation['result'],
   apply: Operation['apply'],
-  more: Partial<Pick<Operation, 'required' | 'stepsPerUnit'>> = {},
+  more: Partial<Pick<Operation, 'required' | 'steps'>> = {},
 ): Operation => ({
   parameters,
   required: parameters.length,
   result: typeof result === 'function' ? result : () => result,
   apply,
-  stepsPerUnit: 0,
+  steps: null,
   ...more,
 })
 
 export const STRING_METHODS: ReadonlyMap<string, Operation> = new Map([
   ['startsWith', operation([S, S], BOOLEAN, (f, a, b) => asText(f, a).startsWith(asText(f, b)))],
   ['endsWith', operation([S, S], BOOLEAN, (f, a, b) => asText(f, a).endsWith(asText(f, b)))],
-  [
-    'includes',
-    operation([S, S], BOOLEAN, (f, a, b) => asText(f, a).includes(asText(f, b)), { stepsPerUnit: SCANNING }),
-  ],
-  ['indexOf', operation([S, S], NUMBER, (f, a, b) => asText(f, a).indexOf(asText(f, b)), { stepsPerUnit: SCANNING })],
-  [
-    'lastIndexOf',
-    operation([S, S], NUMBER, (f, a, b) => asText(f, a).lastIndexOf(asText(f, b)), { stepsPerUnit: SCANNING }),
-  ],
+  ['includes', operation([S, S], BOOLEAN, (f, a, b) => asText(f, a).includes(asText(f, b)), { steps: scanning })],
+  ['indexOf', operation([S, S], NUMBER, (f, a, b) => asText(f, a).indexOf(asText(f, b)), { steps: scanning })],
+  ['lastIndexOf', operation([S, S], NUMBER, (f, a, b) => asText(f, a).lastIndexOf(asText(f, b)), { steps: scanning })],
   [
     'slice',
     operation([S, N, N], STRING, (f, a, b, c) => asText(f, a).slice(asNumber(f, b), optional(f, c)), {
       required: 2,
-      stepsPerUnit: COPYING,
+      steps: copying,
     }),
   ],
-  [
-    'split',
-    operation([S, S], arrayOf(STRING), (f, a, b) => asText(f, a).split(asText(f, b)), { stepsPerUnit: COPYING }),
-  ],
-  ['trim', operation([S], STRING, (f, a) => asText(f, a).trim(), { stepsPerUnit: COPYING })],
-  ['toLowerCase', operation([S], STRING, (f, a) => asText(f, a).toLowerCase(), { stepsPerUnit: COPYING })],
-  ['toUpperCase', operation([S], STRING, (f, a) => asText(f, a).toUpperCase(), { stepsPerUnit: COPYING })],
+  ['split', operation([S, S], arrayOf(STRING), (f, a, b) => asText(f, a).split(asText(f, b)), { steps: copying })],
+  ['trim', operation([S], STRING, (f, a) => asText(f, a).trim(), { steps: copying })],
+  ['toLowerCase', operation([S], STRING, (f, a) => asText(f, a).toLowerCase(), { steps: copying })],
+  ['toUpperCase', operation([S], STRING, (f, a) => asText(f, a).toUpperCase(), { steps: copying })],
 ])
 
 export const ARRAY_METHODS: ReadonlyMap<string, Operation> = new Map([
   [
     'includes',
-    operation([A, PRIMITIVE], BOOLEAN, (f, a, b) => asArray(f, a).includes(sought(f, b)), { stepsPerUnit: COPYING }),
+    operation([A, PRIMITIVE], BOOLEAN, (f, a, b) => asArray(f, a).includes(sought(f, b)), { steps: copying }),
   ],
-  [
-    'indexOf',
-    operation([A, PRIMITIVE], NUMBER, (f, a, b) => asArray(f, a).indexOf(sought(f, b)), { stepsPerUnit: COPYING }),
-  ],
+  ['indexOf', operation([A, PRIMITIVE], NUMBER, (f, a, b) => asArray(f, a).indexOf(sought(f, b)), { steps: copying })],
   [
     'slice',
     operation([A, N, N], firstType, (f, a, b, c) => asArray(f, a).slice(asNumber(f, b), optional(f, c)), {
       required: 2,
-      stepsPerUnit: COPYING,
+      steps: copying,
     }),
   ],
-  ['join', operation([A, S], STRING, (f, a, b) => joined(f, asArray(f, a), asText(f, b)), { stepsPerUnit: 1 })],
+  ['join', operation([A, S], STRING, (f, a, b) => joined(f, asArray(f, a), asText(f, b)), { steps: joining })],
 ])
 
 export const FUNCTIONS: ReadonlyMap<string, Operation> = new Map([
-  ['parseFloat', operation([S], NUMBER, (f, a) => Number.parseFloat(asText(f, a)), { stepsPerUnit: SCANNING })],
+  ['parseFloat', operation([S], NUMBER, (f, a) => Number.parseFloat(asText(f, a)), { steps: scanning })],
   [
     'parseInt',
     operation([S, N], NUMBER, (f, a, b) => Number.parseInt(asText(f, a), optional(f, b)), {
       required: 1,
-      stepsPerUnit: SCANNING,
+      steps: scanning,
     }),
   ],
-  ['Number', operation([S], NUMBER, (f, a) => Number(asText(f, a)), { stepsPerUnit: SCANNING })],
+  ['Number', operation([S], NUMBER, (f, a) => Number(asText(f, a)), { steps: scanning })],
   ['String', operation([PRIMITIVE], STRING, (f, a) => asPrinted(f, a))],
   ['Math.abs', operation([N], NUMBER, (f, a) => Math.abs(asNumber(f, a)))],
   ['Math.floor', operation([N], NUMBER, (f, a) => Math.floor(asNumber(f, a)))],

@@ -11,9 +11,9 @@ import { checkSyntax } from './check-syntax.ts'
 import { createCompiler } from './compile-expression.ts'
 import { declare } from './compile-function.ts'
 import { compileRule } from './compile-rule.ts'
-import { type Binding, createVocabulary, type Vocabulary } from './compiled.ts'
+import { type Binding, type Budget, createVocabulary, type Vocabulary } from './compiled.ts'
 import { finish } from './finish.ts'
-import { COMPILED_NODES_MAX, EXPORTS_MAX, FAULTS_MAX } from './limits.ts'
+import { COMPILED_NODES_MAX, EXPORTS_MAX, FAULTS_MAX, STEPS_MAX } from './limits.ts'
 import { Refusal, refuse } from './refusal.ts'
 import type { EventFields, Rule, RuleFileFault } from './rule.types.ts'
 import { sentenceOf } from './rule-sentence.ts'
@@ -46,7 +46,7 @@ type Reading = {
   readonly file: string
   readonly source: string
   readonly vocabulary: Vocabulary
-  readonly budget: { nodesLeft: number }
+  readonly budget: Budget
   readonly names: Map<string, Binding>
   readonly comments: Comment[]
   readonly rules: Rule[]
@@ -56,7 +56,7 @@ const createReading = (file: string, source: string, vocabulary: Vocabulary): Re
   file,
   source,
   vocabulary,
-  budget: { nodesLeft: COMPILED_NODES_MAX },
+  budget: { nodesLeft: COMPILED_NODES_MAX, stepsLeft: STEPS_MAX, patterns: new Map() },
   names: new Map(),
   comments: [],
   rules: [],
@@ -81,6 +81,9 @@ const faultsOf = (reading: Reading): readonly RuleFileFault[] => {
 
 const atTop = (message: string, fix: string): RuleFileFault => ({ line: 1, column: 1, message, fix })
 
+/** The stack ended before a limit did. */
+const TOO_DEEP = atTop('the text is nested too deeply', 'use fewer brackets, operators and helpers')
+
 const parseProgram = (source: string, comments: Comment[]): Program | RuleFileFault => {
   try {
     return parse(source, {
@@ -91,7 +94,7 @@ const parseProgram = (source: string, comments: Comment[]): Program | RuleFileFa
       onComment: comments,
     })
   } catch (error) {
-    if (error instanceof RangeError) return atTop('the text is nested too deeply', 'use fewer brackets and operators')
+    if (error instanceof RangeError) return TOO_DEEP
     if (!isSyntaxError(error)) throw error
     return {
       line: error.loc.line,
@@ -111,6 +114,7 @@ const faultOf = (reading: Reading, statement: Statement | Program['body'][number
     return null
   } catch (error) {
     if (error instanceof Refusal) return error.fault
+    if (error instanceof RangeError) return TOO_DEEP
     throw error
   }
 }

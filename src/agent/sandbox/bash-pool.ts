@@ -86,8 +86,8 @@ export const createBashPool = (host: SandboxHost): BashPool => {
       signal,
       watch: (pid, onBreach) => startWatchdog({ pid, workspace: host.workspace, limits: host.limits, onBreach }),
     })
-    await sendInput(confined, `${Buffer.byteLength(script)}\n${script}`)
-    const { executed, ...run } = await supervised
+    const sent = sendInput(confined, `${Buffer.byteLength(script)}\n${script}`)
+    const [{ executed, ...run }] = await Promise.all([supervised, sent])
     if (!executed && run.killedBy === null) throw whyNotExecuted(run)
     return { kind: 'process', ...run, exitCode: run.killedBy === null ? run.exitCode : null }
   }

@@ -19,6 +19,8 @@ const WORKER_DIR_INSIDE = '/opt/plaited/worker'
 /** The longest operation is a search, which ends itself after 10 s. */
 const CALL_TIMEOUT_MS = 30_000
 const STDERR_BYTES_MAX = 4096
+/** As JSON each may become six bytes, which still fits a frame. */
+const INPUT_CHARACTERS_MAX = REQUEST_BYTES_MAX / 6 - 1024
 
 const replySchema = z.discriminatedUnion('kind', [
   z.strictObject({ id: z.int(), kind: z.literal('text'), text: z.string(), truncated: z.boolean() }),
@@ -70,24 +72,30 @@ export const createFileWorker = (host: SandboxHost): FileWorker => {
   const exchange = async (operation: FileOperation, signal: AbortSignal): Promise<FileAnswer> => {
     if (closed) throw new NodeError('SANDBOX_FAILED', 'the sandbox is closed')
     if (signal.aborted) return STOPPED
+    if (sizeOf(operation) > INPUT_CHARACTERS_MAX) return TOO_LARGE
     const current = connect()
     const { confined } = current
-    let timedOut = false
-    const timer = setTimeout(() => {
-      timedOut = true
+    let killed: 'stop' | 'timeout' | null = null
+    const kill = (why: 'stop' | 'timeout') => {
+      killed ??= why
       confined.kill()
-    }, CALL_TIMEOUT_MS)
-    signal.addEventListener('abort', confined.kill)
+    }
+    const onAbort = () => kill('stop')
+    const timer = setTimeout(() => kill('timeout'), CALL_TIMEOUT_MS)
+    signal.addEventListener('abort', onAbort)
     try {
       const answer = await ask(current, { id: ++lastId, operation })
-      if (answer !== null) return answer
+      if (killed === null && answer !== null) return answer
       await confined.ended
-      if (signal.aborted) return STOPPED
-      if (timedOut) throw failed(`did not answer within ${CALL_TIMEOUT_MS / 1000} s`)
-      throw await explainEnd(current)
+      if (killed === 'stop') return answer ?? STOPPED
+      throw killed === null ? await explainEnd(current) : failed(`did not answer within ${CALL_TIMEOUT_MS / 1000} s`)
+    } catch (error) {
+      confined.kill() // whatever it was, this one is not asked again
+      await confined.ended
+      throw error
     } finally {
       clearTimeout(timer)
-      signal.removeEventListener('abort', confined.kill)
+      signal.removeEventListener('abort', onAbort)
     }
   }
 
@@ -110,34 +118,28 @@ export const createFileWorker = (host: SandboxHost): FileWorker => {
 }
 
 const STOPPED: FileAnswer = { kind: 'failed', message: 'stopped' }
+const TOO_LARGE: FileAnswer = { kind: 'failed', message: `the input is over ${INPUT_CHARACTERS_MAX} characters` }
+
+/** Characters of all texts of an operation. */
+const sizeOf = (operation: FileOperation): number =>
+  Object.values(operation).reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 0), 0)
 
 /** Sends one request and takes the next frame as its answer; null when the worker ended instead. */
 const ask = async (
   { confined, frames }: Connection,
   request: { readonly id: number; readonly operation: FileOperation },
 ): Promise<FileAnswer | null> => {
-  try {
-    confined.stdin.write(encodeFrame(request, REQUEST_BYTES_MAX))
-    await confined.stdin.flush()
-  } catch {
-    return null
-  }
-  let document: unknown
-  try {
-    const next = await frames.next()
-    if (next.done) return null
-    document = next.value
-  } catch (cause) {
-    confined.kill()
+  confined.stdin.write(encodeFrame(request, REQUEST_BYTES_MAX))
+  // Not waited for: a worker that does not read is met by the time limit, a broken pipe by the end of the answers.
+  void Promise.resolve(confined.stdin.flush()).catch(() => {})
+  const next = await frames.next().catch((cause: unknown) => {
     throw failed('sent something that is not a frame', cause)
-  }
-  const reply = replySchema.safeParse(document)
-  if (reply.success && reply.data.id === request.id) {
-    const { id: _, ...answer } = reply.data
-    return answer
-  }
-  confined.kill()
-  throw failed('sent an answer to nothing that was asked')
+  })
+  if (next.done) return null
+  const reply = replySchema.safeParse(next.value)
+  if (!reply.success || reply.data.id !== request.id) throw failed('sent an answer to nothing that was asked')
+  const { id: _, ...answer } = reply.data
+  return answer
 }
 
 const explainEnd = async ({ confined, stderr }: Connection): Promise<NodeError> => {

@@ -108,7 +108,7 @@ const readStatus = (descriptor: number) => {
     try {
       for await (const chunk of Bun.file(descriptor).stream()) {
         text += Buffer.from(chunk).toString('latin1')
-        const pid = /"child-pid": (\d+)/.exec(text)?.[1]
+        const pid = /"child-pid": (\d+)[ ,]/.exec(text)?.[1] // whole only: a cut number is another process
         if (pid !== undefined) innerPid.resolve(Number(pid))
       }
       return text.includes('"exit-code"')

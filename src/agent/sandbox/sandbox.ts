@@ -11,7 +11,7 @@ import type { Sandbox } from '../agent.types.ts'
 import { type BashPool, createBashPool } from './bash-pool.ts'
 import type { SandboxHost } from './bubblewrap-arguments.ts'
 import { checkSandbox } from './check-sandbox.ts'
-import { runConfinedOn } from './confined-run.ts'
+import { type ConfinedPrograms, createConfinedPrograms } from './confined-programs.ts'
 import { createFileWorker, type FileWorker } from './file-worker.ts'
 import { prepareHost } from './prepare-host.ts'
 import type { RunConfined, SandboxCheck, SandboxOptions } from './sandbox.types.ts'
@@ -27,16 +27,20 @@ export type SandboxLanes = {
   readonly close: () => Promise<void>
 }
 
-type Lanes = { readonly host: SandboxHost; readonly bash: BashPool; readonly files: FileWorker }
+type Lanes = {
+  readonly host: SandboxHost
+  readonly bash: BashPool
+  readonly files: FileWorker
+  readonly programs: ConfinedPrograms
+}
 
 /** Builds the layer; touches neither disk nor processes until it is used. */
 export const createSandboxLanes = (options: SandboxOptions): SandboxLanes => {
-  const closing = new AbortController()
-  const confinedRuns = new Set<Promise<unknown>>()
   let lanes: Promise<Lanes> | null = null
+  let closed = false
 
   const open = (): Promise<Lanes> => {
-    if (closing.signal.aborted) return Promise.reject(new NodeError('SANDBOX_FAILED', 'the sandbox is closed'))
+    if (closed) return Promise.reject(new NodeError('SANDBOX_FAILED', 'the sandbox is closed'))
     lanes ??= prepareLanes(options).catch((error: unknown) => {
       lanes = null // the next call looks again: the owner may have mended it
       throw error
@@ -45,10 +49,9 @@ export const createSandboxLanes = (options: SandboxOptions): SandboxLanes => {
   }
 
   const close = async () => {
-    closing.abort()
-    await Promise.all(confinedRuns)
+    closed = true
     const opened = await lanes?.catch(() => null)
-    await Promise.all([opened?.bash.close(), opened?.files.close()])
+    await Promise.all([opened?.bash.close(), opened?.files.close(), opened?.programs.close()])
   }
 
   return {
@@ -60,13 +63,7 @@ export const createSandboxLanes = (options: SandboxOptions): SandboxLanes => {
       },
       close,
     },
-    runConfined: async (request) => {
-      const { host } = await open()
-      const run = runConfinedOn(host, request, closing.signal)
-      const settled = run.catch(() => {})
-      confinedRuns.add(settled)
-      return run.finally(() => confinedRuns.delete(settled))
-    },
+    runConfined: async (request) => (await open()).programs.run(request),
     check: () => checkSandbox(open),
     warm: () => {
       void open()
@@ -74,7 +71,7 @@ export const createSandboxLanes = (options: SandboxOptions): SandboxLanes => {
           bash.warm()
           files.warm()
         })
-        .catch(() => {})
+        .catch(() => {}) // told by the first call
     },
     close,
   }
@@ -82,5 +79,10 @@ export const createSandboxLanes = (options: SandboxOptions): SandboxLanes => {
 
 const prepareLanes = async (options: SandboxOptions): Promise<Lanes> => {
   const host = await prepareHost(options)
-  return { host, bash: createBashPool(host), files: createFileWorker(host) }
+  return {
+    host,
+    bash: createBashPool(host),
+    files: createFileWorker(host),
+    programs: createConfinedPrograms(host),
+  }
 }

@@ -73,9 +73,15 @@ describe('what a gate of trigger and feedback gets wrong', () => {
 
   test.each([
     ['5: a module that exports a plain function', 'export const allow = () => true'],
-    ['9: a rule that requests an event', `export const grant = bThread([bSync({ request: { type: 'approved' } })], true)`],
+    [
+      '9: a rule that requests an event',
+      `export const grant = bThread([bSync({ request: { type: 'approved' } })], true)`,
+    ],
     ['a rule that ends', `export const once = bThread([bSync({ block: 'permission:bash:exec' })])`],
-    ['a rule that can be interrupted', `export const weak = bThread([bSync({ block: 'permission:bash:exec', interrupt: 'permission:llm:call' })], true)`],
+    [
+      'a rule that can be interrupted',
+      `export const weak = bThread([bSync({ block: 'permission:bash:exec', interrupt: 'permission:llm:call' })], true)`,
+    ],
   ])('%s is refused at load, with every other rule', (_, body) => {
     using folder = createTestFolder()
     writeFileSync(join(folder.path, 'good.ts'), `import { bThread, bSync, on } from 'plaited'\n${NO_RM}\n`)

@@ -63,7 +63,11 @@ describe('the chain of decisions', () => {
   })
 
   test('names the row after a removed one', () => {
-    expect(verifyAfter('delete from bp_decisions where seq = 2')).toMatchObject({ ok: false, seq: 3, fault: 'row 2 is missing' })
+    expect(verifyAfter('delete from bp_decisions where seq = 2')).toMatchObject({
+      ok: false,
+      seq: 3,
+      fault: 'row 2 is missing',
+    })
     expect(verifyAfter('delete from bp_decisions where seq = 1')).toMatchObject({ ok: false, seq: 2 })
   })
 
@@ -84,7 +88,10 @@ describe('the chain of decisions', () => {
   })
 
   test('still verifies when detail and salt of a row were erased, and not when only the detail was', () => {
-    expect(verifyAfter('update bp_decisions set detail = null, salt = null where seq = 3')).toEqual({ ok: true, count: 5 })
+    expect(verifyAfter('update bp_decisions set detail = null, salt = null where seq = 3')).toEqual({
+      ok: true,
+      count: 5,
+    })
     expect(verifyAfter('update bp_decisions set detail = null where seq = 3')).toMatchObject({ ok: false, seq: 3 })
   })
 
@@ -93,7 +100,10 @@ describe('the chain of decisions', () => {
     const chain = createDecisionChain(store.state(), store.clock)
     chain.append(entry('same'))
     chain.append(entry('same'))
-    const hashes = store.state().database.query<{ detail_hash: string }, []>('select detail_hash from bp_decisions').all()
+    const hashes = store
+      .state()
+      .database.query<{ detail_hash: string }, []>('select detail_hash from bp_decisions')
+      .all()
     expect(new Set(hashes.map((row) => row.detail_hash)).size).toBe(2)
   })
 })

@@ -12,7 +12,11 @@ type TextEvent = { readonly type: string; readonly input: Readonly<Record<string
 
 /** Words that rules and events share, so that random rules do match random events. */
 const words = fc.constantFrom('.env', 'rm', '/etc', 'a', 'key', '5', 'USD', 'bob', '..', '/', 'https://x.org', '')
-const text = fc.oneof(words, fc.array(words, { maxLength: 4 }).map((parts) => parts.join('')), fc.string({ maxLength: 20 }))
+const text = fc.oneof(
+  words,
+  fc.array(words, { maxLength: 4 }).map((parts) => parts.join('')),
+  fc.string({ maxLength: 20 }),
+)
 
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
   'permission:file:write': ['path', 'ext'],
@@ -37,9 +41,9 @@ const events: fc.Arbitrary<TextEvent> = fc.record({
 const conditions = (type: string): fc.Arbitrary<string> => {
   const field = fc.constantFrom(...(FIELDS[type] ?? [])).map((name) => `detail.${name}`)
   const atom = fc.oneof(
-    fc.tuple(field, fc.constantFrom('includes', 'startsWith', 'endsWith'), words).map(
-      ([on, method, word]) => `${on}.${method}(${JSON.stringify(word)})`,
-    ),
+    fc
+      .tuple(field, fc.constantFrom('includes', 'startsWith', 'endsWith'), words)
+      .map(([on, method, word]) => `${on}.${method}(${JSON.stringify(word)})`),
     fc.tuple(field, fc.nat(9)).map(([on, limit]) => `parseFloat(${on}) > ${limit}`), // NaN: a fault, which blocks
     fc.nat(23).map((hour) => `detail.hour < ${hour}`),
     field.map((on) => `/[0-9]+\\.e/.test(${on})`),

@@ -27,7 +27,7 @@ const SOURCE_PATH =
   /\.(c|cc|cpp|cs|css|go|h|html|java|jsx?|kt|mjs|php|py|rb|rs|scss|sh|sql|svelte|swift|tsx?|vue|zig)$/i
 const FIX_WORD = /\b(fix|fixes|fixed|repair|bug|broken)\b/i
 
-const VERBS = { added: 'add', modified: 'change', deleted: 'delete', renamed: 'rename to' } as const
+const VERBS = { added: 'add', modified: 'change', deleted: 'delete' } as const
 
 /** Message of a turn's commit. `id` comes from our own journal: one word. */
 export const turnMessage = (turn: {
@@ -74,7 +74,7 @@ const subjectOf = (changes: readonly Change[], intent: string): string => {
     return verb + cutStart(oneLine(first.path), SUBJECT_CHARS_MAX - verb.length)
   }
   const kinds = new Set(changes.map(({ change }) => change))
-  const verb = kinds.size === 1 && first !== undefined && first.change !== 'renamed' ? VERBS[first.change] : 'change'
+  const verb = kinds.size === 1 && first !== undefined ? VERBS[first.change] : 'change'
   const what = `${start}${verb} ${changes.length} files`
   const folder = commonFolder(changes.map(({ path }) => path))
   return folder === '' ? what : `${what} in ${cutStart(oneLine(folder), SUBJECT_CHARS_MAX - what.length - 4)}`

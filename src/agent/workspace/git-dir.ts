@@ -19,6 +19,9 @@ const FOLDERS = ['hooks', 'info', 'objects/info', 'objects/pack', 'refs/heads', 
 // byte and an undo merges them as text. A wrong working-tree-encoding would even make `git add` fail for all files.
 const ATTRIBUTES = '* -text !eol !crlf -ident !filter !working-tree-encoding !diff !merge !whitespace\n'
 
+// What a write that was killed may leave beside its file (sandbox/worker/text-file.ts).
+const EXCLUDED = '.plaited-????????-????-????-????-????????????\n'
+
 const configText = (shared: boolean): string => `[core]
 \trepositoryformatversion = 0
 \tfilemode = true
@@ -77,7 +80,12 @@ export const openGitDir = async (options: {
     await makeFolder(join(gitDir, dirname(folder)), sharedGroup, 0o755)
     await makeFolder(join(gitDir, folder), sharedGroup, 0o755)
   }
-  const frame = { config: configText(sharedGroup !== null), HEAD: `ref: ${BRANCH}\n`, 'info/attributes': ATTRIBUTES }
+  const frame = {
+    config: configText(sharedGroup !== null),
+    HEAD: `ref: ${BRANCH}\n`,
+    'info/attributes': ATTRIBUTES,
+    'info/exclude': EXCLUDED,
+  }
   for (const [name, text] of Object.entries(frame)) {
     const path = join(gitDir, name)
     if (isNew || (await readIfThere(path)) === null) await writeFile(path, text, { mode: 0o644 })

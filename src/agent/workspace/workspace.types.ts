@@ -6,7 +6,7 @@ export type WorkspaceCommit = {
   readonly turn: string | null
   readonly subject: string
   /** Paths relative to the workspace, with what happened to each; the first 1,000. */
-  readonly files: readonly { readonly path: string; readonly change: 'added' | 'modified' | 'deleted' | 'renamed' }[]
+  readonly files: readonly { readonly path: string; readonly change: 'added' | 'modified' | 'deleted' }[]
   /** Milliseconds since the Unix epoch. */
   readonly at: number
 }

@@ -52,10 +52,12 @@ describe('bThreads', () => {
   })
 
   test('a thread set in a handler takes part in the following step', () => {
-    const { bThreads, trigger, useFeedback, selected } = start({ later: bThread([request('first'), request('last')]) })
+    const threads = { p1: bThread([request('1')]), p2: bThread([request('2')]), p3: bThread([request('3')]) }
+    const { bThreads, trigger, useFeedback, selected } = start(threads)
+    // The thread of `go` itself is still running, so the new one gets priority 2 and ties with p2, which parked earlier.
     useFeedback({ go: () => bThreads.set({ added: bThread([request('added')]) }) })
     trigger({ type: 'go' })
-    expect(selected).toEqual(['go', 'first', 'added', 'last'])
+    expect(selected).toEqual(['go', '1', '2', 'added', '3'])
   })
 
   test('the engine is frozen', () => {
@@ -115,7 +117,10 @@ describe('selection', () => {
 
   test('a template is computed at every selection, and fulfilled together with its twin only', () => {
     let calls = 0
-    const template = () => ({ type: 'made', detail: (calls += 1) })
+    const template = () => {
+      calls += 1
+      return { type: 'made', detail: calls }
+    }
     const { trigger, bThreads, selected } = start({
       one: bThread([bSync({ request: template, waitFor: 'never' })]),
       twin: bThread([bSync({ request: template })]),
@@ -178,12 +183,26 @@ describe('selection', () => {
     expect(new Set(asked)).toEqual(new Set(['a']))
   })
 
+  test('a predicate cannot change the event that is being selected', () => {
+    const rewrite = (event: { readonly type: string }) => {
+      Object.assign(event, { type: 'b' })
+      return false
+    }
+    const { trigger, selected, errors } = start({
+      asks: bThread([request('a')]),
+      rewrites: bThread([bSync({ block: on('a', rewrite) })]),
+    })
+    trigger({ type: 'go' })
+    trigger({ type: 'a' })
+    expect(selected).toEqual(['go'])
+    expect(errors()[0]).toMatchObject({ kind: 'block', thread: 'rewrites', type: 'a', error: expect.any(TypeError) })
+  })
+
   test('50,000 chained internal events run without deepening the stack', () => {
-    let left = 50_000
-    const chain = bThread([bSync({ request: () => ({ type: 'ping' }) }), request('pong')], () => (left -= 2) >= 0)
     let happened = 0
+    const chain = bThread([request('ping'), request('pong')], () => happened < 50_000)
     const { trigger, useFeedback } = behavioralWith({ chain })
-    const count = () => void (happened += 1)
+    const count = () => void happened++
     useFeedback({ ping: count, pong: count })
     trigger({ type: 'go' })
     expect(happened).toBe(50_000)
@@ -219,6 +238,7 @@ describe('feedback', () => {
     const seen: number[] = []
     const disconnect = useFeedback({ a: ({ x }) => void seen.push(x) })
     const stay = useFeedback({ a: ({ x }) => void seen.push(-x) })
+    useFeedback(Object.create({ a: () => void seen.push(Number.NaN) }))
     trigger({ type: 'a', detail: { x: 1 } })
     trigger({ type: 'toString' })
     disconnect()
@@ -233,7 +253,7 @@ describe('snapshots', () => {
   test('disconnecting one listener leaves the others, also an equal one', () => {
     const { trigger, useSnapshot } = behavioral()
     let count = 0
-    const listener = () => void (count += 1)
+    const listener = () => void count++
     const disconnect = useSnapshot(listener)
     useSnapshot(listener)
     disconnect()

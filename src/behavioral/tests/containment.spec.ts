@@ -131,7 +131,7 @@ describe('an error stays inside the engine, is reported, and the program goes on
     const { trigger, useSnapshot, reports, selected } = start()
     let seen = 0
     useSnapshot(fail)
-    useSnapshot(() => void (seen += 1))
+    useSnapshot(() => void seen++)
     trigger({ type: 'a' })
     expect([seen, selected, reports]).toEqual([1, ['a'], [{ kind: 'snapshot', error: boom }]])
   })
@@ -184,7 +184,7 @@ describe('a trigger in the middle of an event', () => {
   test('from onError is not lost', () => {
     const { trigger, useFeedback, bThreads } = behavioral({ onError: () => trigger({ type: 'failed' }) })
     let failures = 0
-    useFeedback({ failed: () => void (failures += 1) })
+    useFeedback({ failed: () => void failures++ })
     bThreads.set({ broken: bThread([bSync({ waitFor: on('a', fail) })]) })
     trigger({ type: 'a' })
     expect(failures).toBe(1)

@@ -185,6 +185,20 @@ describe('decide', () => {
     expect(decide(bash('ls')).blockedBy).toEqual(['waits'])
   })
 
+  test('threads that failed to answer stand among those that block, in the order of parking', () => {
+    const fail = () => {
+      throw new Error('cannot tell')
+    }
+    const { decide } = guard({
+      waits: bThread([bSync({ waitFor: fail })]),
+      blocks: blockAlways(BASH),
+      fails: bThread([bSync({ interrupt: fail, block: fail })]),
+    })
+    const { blockedBy, errors } = decide(bash('ls'))
+    expect(blockedBy).toEqual(['waits', 'blocks', 'fails'])
+    expect(errors.map(({ thread }) => thread).toSorted()).toEqual(['fails', 'fails', 'waits'])
+  })
+
   test('a listener that throws while deciding on an interrupt denies the event', () => {
     const interrupt = () => {
       throw new Error('cannot tell')

@@ -125,7 +125,7 @@ describe('listeners', () => {
     ["({ type, detail }) => type !== 'permission:bash:exec' && detail.hour > 5", 3],
     ["({ type, detail }) => !(type !== 'permission:bash:exec') && detail.cmd === 'ls'", ['permission:bash:exec']],
     ["({ type, detail }) => ['permission:bash:exec'].includes(type) && detail.cmd === 'ls'", ['permission:bash:exec']],
-    ["({ detail }) => detail.hour > 22", null],
+    ['({ detail }) => detail.hour > 22', null],
     ['() => true', null],
   ])('%s knows the events it can match', (block, types) => {
     const { eventTypes } = predicate(block)
@@ -160,7 +160,7 @@ const touchesSecret = ({ type, detail }) => type === 'permission:file:write' && 
   })
 
   test('a helper is checked against what each call passes', () => {
-    const helper = "const isLong = (detail) => detail.cmd.length > 10"
+    const helper = 'const isLong = (detail) => detail.cmd.length > 10'
     expect(faultsOf(fileWith("on('permission:bash:exec', ({ detail }) => isLong(detail))", helper))).toEqual([])
     const [fault] = faultsOf(fileWith("on('permission:file:write', ({ detail }) => isLong(detail))", helper))
     expect(fault?.message).toContain('no field `cmd`')

@@ -9,6 +9,12 @@ const RULE = `export const rule = bThread([bSync({ block: ${PAYMENT} })], true)\
 const body = (expression: string): string => fileWith(`on('permission:bash:exec', ({ detail }) => ${expression})`)
 const above = (constants: string): string => fileWith(PAYMENT, constants)
 
+const doublingHelpers = (count: number): string => {
+  const first = 'const f0 = (a) => a === 1'
+  const more = Array.from({ length: count }, (_, i) => `const f${i + 1} = (a) => f${i}(a) && f${i}(a)`)
+  return [first, ...more].join('\n')
+}
+
 const refusals: readonly (readonly [what: string, source: string, reason: string])[] = [
   // What would run, load or reach something.
   ['a macro import', `import { x } from './evil' with { type: 'macro' }\n${RULE}`, 'import from'],
@@ -34,7 +40,7 @@ const refusals: readonly (readonly [what: string, source: string, reason: string
   ['the clock', body('Date.now() > 5'), 'no `Date`'],
   ['chance', body('Math.random() > 0.5'), 'no `Math`'],
   // Prototypes.
-  ['constructor', body("detail.constructor === null"), 'name `constructor`'],
+  ['constructor', body('detail.constructor === null'), 'name `constructor`'],
   ['a chain of constructors', body("''.constructor.constructor('return 1')()"), 'name `constructor`'],
   ['__proto__ member', body('detail.__proto__ === null'), 'name `__proto__`'],
   ['__proto__ key', above('const a = { __proto__: null }'), 'name `__proto__`'],
@@ -71,10 +77,14 @@ const refusals: readonly (readonly [what: string, source: string, reason: string
   ['a class', above('class A {}'), 'class'],
   ['async', fileWith('async () => true'), 'async'],
   ['await', above('const a = await 1'), 'waiting'],
-  ['several statements', fileWith("({ detail }) => { const a = 1; return a === 1 }"), 'several statements'],
+  ['several statements', fileWith('({ detail }) => { const a = 1; return a === 1 }'), 'several statements'],
   ['no return', fileWith('() => {}'), 'several statements'],
-  ['recursion', fileWith("() => f(1)", 'const f = (a) => f(a)'), '`f` cannot be called'],
-  ['recursion by another', fileWith('() => f(1)', 'const f = (a) => g(a)\nconst g = (a) => f(a)'), '`g` cannot be called'],
+  ['recursion', fileWith('() => f(1)', 'const f = (a) => f(a)'), '`f` cannot be called'],
+  [
+    'recursion by another',
+    fileWith('() => f(1)', 'const f = (a) => g(a)\nconst g = (a) => f(a)'),
+    '`g` cannot be called',
+  ],
   ['a name before it is declared', above('const a = b\nconst b = 1'), 'no `b`'],
   ['a call of a call', body('((a) => a)(1) === 1'), 'only named functions'],
   ['the comma', body('(1, true)'), 'comma'],
@@ -107,7 +117,7 @@ const refusals: readonly (readonly [what: string, source: string, reason: string
   ['an escaped name', above('const \\u0061bc = 1'), 'escapes'],
   ['a name beyond ASCII', above('const а = 1'), 'beyond ASCII'],
   ['a second declaration', above('const a = 1\nconst a = 2'), 'already been declared'],
-  ['a private name', body('detail.#cmd'), "must be declared"],
+  ['a private name', body('detail.#cmd'), 'must be declared'],
   // The form of a rule.
   ['no rule', `${IMPORT}const a = 1\n`, 'exports no rule'],
   ['an empty file', '', 'exports no rule'],
@@ -119,7 +129,11 @@ const refusals: readonly (readonly [what: string, source: string, reason: string
   ['an exported value', `${IMPORT}export const a = 1`, 'not a call of `bThread`'],
   ['two exports at once', `${IMPORT}export const a = 1, b = 2`, 'not part of a rule file'],
   ['bThread without its import', RULE, 'is not imported'],
-  ['on without its import', fileWith("on('permission:payment:send', () => true)").replace(', on', ''), 'makes no listener'],
+  [
+    'on without its import',
+    fileWith("on('permission:payment:send', () => true)").replace(', on', ''),
+    'makes no listener',
+  ],
   ['a rule inside a rule', `${IMPORT}const a = bThread([], true)\n${RULE}`, 'cannot be called'],
   ['request', RULE.replace('block:', "request: { type: 'x' }, block:"), '`request` is not allowed'],
   ['request as text', RULE.replace('block:', "'request': { type: 'x' }, block:"), '`request` is not allowed'],
@@ -145,9 +159,17 @@ const refusals: readonly (readonly [what: string, source: string, reason: string
   ['an unknown field', body('detail.cmdd === ""'), 'no field `cmdd`'],
   ['an unknown nested field', body("detail.principal.name === ''"), 'no field `name`'],
   ['an unknown field of the event', fileWith('(event) => event.details'), 'an event has no `details`'],
-  ['a value that a field never has', fileWith("on('permission:file:write', ({ detail }) => detail.op === 'remove')"), 'never true'],
+  [
+    'a value that a field never has',
+    fileWith("on('permission:file:write', ({ detail }) => detail.op === 'remove')"),
+    'never true',
+  ],
   ['types that never meet', body('detail.cmd === 5'), 'never equal'],
-  ['two types at once', fileWith("({ type }) => type === 'permission:bash:exec' && type === 'permission:file:read'"), 'never true'],
+  [
+    'two types at once',
+    fileWith("({ type }) => type === 'permission:bash:exec' && type === 'permission:file:read'"),
+    'never true',
+  ],
   ['text in an order', fileWith("on('permission:payment:send', ({ detail }) => detail.amount > 5)"), 'not a number'],
   ['an array as a condition', body('detail.taint'), 'always true'],
   ['a function as a value', fileWith('() => f', 'const f = (a) => a'), 'is a function'],
@@ -186,21 +208,19 @@ const refusals: readonly (readonly [what: string, source: string, reason: string
   ['an HTML comment', above('<!-- x'), 'nexpected'],
   ['type syntax', above('const a: number = 1'), 'nexpected'],
   ['a file too large', `// ${'a'.repeat(33_000)}`, 'bytes'],
-  ['too many nodes', above(`const a = [${'[1,1,1],'.repeat(3000)}]`), 'syntax nodes'],
+  ['too many nodes', above(`const a = [${`[${'1,'.repeat(200)}],`.repeat(60)}]`), 'syntax nodes'],
   ['an array too long', above(`const a = [${'1,'.repeat(300)}]`), 'elements'],
   ['deep brackets', body(`${'('.repeat(15_000)}1${')'.repeat(15_000)}`), ''],
   ['deep arrays', above(`const a = ${'['.repeat(15_000)}${']'.repeat(15_000)}`), ''],
   ['deep negation', body(`${'!'.repeat(30_000)}true`), ''],
   ['a long chain', body(`${'detail.exec && '.repeat(500)}true`), 'nesting deeper'],
-  ['helpers that double', above(doublingHelpers(24)).replace(PAYMENT, '() => f24(1)'), 'helpers'],
-  ['too many rules', IMPORT + Array.from({ length: 33 }, (_, i) => RULE.replace('rule', `rule${i}`)).join(''), 'more than 32'],
+  ['helpers that double', above(doublingHelpers(18)).replace(PAYMENT, '(event) => f18(event.detail.hour)'), 'helpers'],
+  [
+    'too many rules',
+    IMPORT + Array.from({ length: 33 }, (_, i) => RULE.replace('rule', `rule${i}`)).join(''),
+    'more than 32',
+  ],
 ]
-
-function doublingHelpers(count: number): string {
-  const first = 'const f0 = (a) => a === 1'
-  const more = Array.from({ length: count }, (_, i) => `const f${i + 1} = (a) => f${i}(a) && f${i}(a)`)
-  return [first, ...more].join('\n')
-}
 
 describe('a source is refused that has', () => {
   test.each(refusals)('%s', (_, source, reason) => {
@@ -215,9 +235,14 @@ describe('a source is refused that has', () => {
 
 test('a refusal says what to write instead', () => {
   const [fault] = faultsOf(body("detail.cmd == 'ls'"))
-  expect(fault).toEqual({ line: 3, column: 84, message: 'not allowed: `==` is not part of the language', fix: 'use ===' })
+  expect(fault).toEqual({
+    line: 3,
+    column: 88,
+    message: 'not allowed: `==` is not part of the language',
+    fix: 'use ===',
+  })
 })
 
 test('at most twenty faults are reported', () => {
-  expect(faultsOf(above('let a = 1\n'.replace('a', 'x') + Array.from({ length: 40 }, (_, i) => `let a${i} = 1`).join('\n')))).toHaveLength(20)
+  expect(faultsOf(above(Array.from({ length: 40 }, (_, i) => `let a${i} = 1`).join('\n')))).toHaveLength(20)
 })

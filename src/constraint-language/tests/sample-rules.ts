@@ -5,7 +5,9 @@ const common: FieldTable = {
   id: 'string',
   hour: 'number',
   taint: { array: 'string' },
-  principal: { fields: { kind: { oneOf: ['owner', 'peer', 'schedule', 'system'] }, id: 'string', verified: 'boolean' } },
+  principal: {
+    fields: { kind: { oneOf: ['owner', 'peer', 'schedule', 'system'] }, id: 'string', verified: 'boolean' },
+  },
   confirmed: { nullable: { fields: { by: 'string', at: 'number' } } },
 }
 

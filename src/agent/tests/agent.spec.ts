@@ -1,0 +1,294 @@
+/** The loop against the twin of the Messages API: real SDK, journal, ledger and gate; the sandbox is an object. */
+import { describe, expect, test } from 'bun:test'
+import { NodeError } from '../../utils/node-error.ts'
+import type { JournalEvent } from '../journal.ts'
+import { parseRules, ruleOf, ruleSetOf } from './gate-fixture.ts'
+import { bash, calls, createTestLoop, play, resultsIn, say } from './loop-fixture.ts'
+
+const NO_RM = parseRules({
+  rm: `/** Nothing is removed. */
+export const noRm = bThread([bSync({ block: on('permission:bash:exec', ({ detail }) => detail.programs.includes('rm')) })], true)`,
+})
+
+describe('a tool call', () => {
+  test('that a rule blocks comes back as a result with the sentence of the rule, and never runs', async () => {
+    await using loop = createTestLoop({ answer: play(calls(bash('rm -rf /')), say('I may not.')), ruleSet: NO_RM })
+    expect(await loop.turn()).toMatchObject({ end: 'done', text: 'I may not.' })
+    expect(loop.ran).toEqual([])
+    expect(resultsIn(loop.requests[1])).toEqual([{ content: 'Blocked by rm#noRm: Nothing is removed.', isError: true }])
+    expect(loop.events().map(({ type }) => type)).not.toContain('tool.start')
+    expect(loop.progress).toContainEqual({
+      kind: 'call',
+      summary: 'bash rm -rf /',
+      outcome: 'blocked',
+      reason: 'rm#noRm: Nothing is removed.',
+    })
+  })
+
+  test('is judged only after the one before it ran, and each ran in its order', async () => {
+    const order: string[] = []
+    const watch = ruleOf('watch#all', ({ type, detail }) => {
+      if (type === 'permission:bash:exec') order.push(`judge ${detail['cmd']}`)
+      return detail['cmd'] === 'b' && order.includes('run a')
+    })
+    await using loop = createTestLoop({
+      answer: play(calls(bash('a'), bash('b'), bash('c')), say('done')),
+      ruleSet: ruleSetOf(watch),
+      runInSandbox: async ({ operation }) => {
+        await Promise.resolve()
+        order.push(`run ${operation.kind === 'bash' ? operation.command : ''}`)
+        return { kind: 'text', text: 'ok', truncated: false }
+      },
+    })
+    await loop.turn()
+    expect(order).toEqual(['judge a', 'run a', 'judge b', 'judge c', 'run c'])
+    expect(resultsIn(loop.requests[1]).map(({ isError }) => isError)).toEqual([false, true, false])
+  })
+
+  test('is journalled before it starts, after the message that asked for it, and its result after it', async () => {
+    const atStart: string[] = []
+    await using loop = createTestLoop({
+      answer: play(calls(bash('a')), say('done')),
+      runInSandbox: () => {
+        atStart.push(...loop.events().map(({ type }) => type))
+        return { kind: 'text', text: 'ok', truncated: false }
+      },
+    })
+    await loop.turn()
+    expect(atStart).toEqual(['turn.start', 'message.in', 'model.request', 'model.message', 'tool.start'])
+    expect(
+      loop
+        .events()
+        .map(({ type }) => type)
+        .slice(5),
+    ).toEqual(['tool.result', 'model.request', 'model.message', 'turn.end'])
+  })
+
+  test('whose answer was cut at the token limit never runs, nor does a whole one beside it', async () => {
+    const cut = { ...bash('x'), inputJson: '{"command":"rm -rf /tmp/a' } as const
+    await using loop = createTestLoop({
+      answer: play({ kind: 'reply', content: [bash('ls'), cut], stopReason: 'max_tokens' }, say('shorter now')),
+    })
+    expect(await loop.turn()).toMatchObject({ end: 'done', text: 'shorter now' })
+    expect(loop.ran).toEqual([])
+    expect(resultsIn(loop.requests[1])).toEqual([
+      { content: expect.stringContaining('cut off'), isError: true },
+      { content: expect.stringContaining('cut off'), isError: true },
+    ])
+  })
+
+  test('whose JSON is broken for no reason never runs, and the turn ends with a sentence', async () => {
+    const broken = { ...bash('x'), inputJson: '{"command":"rm -rf /tmp/a' } as const
+    await using loop = createTestLoop({ answer: play(calls(bash('ls'), broken)) })
+    const { end, text } = await loop.turn()
+    expect({ end, text }).toEqual({ end: 'model-error', text: expect.stringContaining('could not read') })
+    expect(loop.ran).toEqual([])
+  })
+
+  test.each(['format_disk', 'constructor', '__proto__', 'Bash'])(
+    'of the unknown tool %p is answered, not run',
+    async (name) => {
+      await using loop = createTestLoop({ answer: play(calls({ type: 'tool_use', name, input: {} }), say('sorry')) })
+      expect((await loop.turn()).end).toBe('done')
+      expect(resultsIn(loop.requests[1])).toEqual([
+        { content: `There is no tool ${JSON.stringify(name)}.`, isError: true },
+      ])
+      expect(loop.ran).toEqual([])
+    },
+  )
+
+  test.each([
+    ['without its command', {}],
+    ['with a field that does not exist', { command: 'ls', sudo: true }],
+    ['with a command of another type', { command: ['ls'] }],
+    ['with a negative time limit', { command: 'ls', timeout: -1 }],
+    ['with a command over its limit', { command: 'x'.repeat(32_769) }],
+  ])('%s is answered with what is wrong, and not run', async (_, input) => {
+    await using loop = createTestLoop({ answer: play(calls({ type: 'tool_use', name: 'bash', input }), say('sorry')) })
+    expect((await loop.turn()).end).toBe('done')
+    expect(resultsIn(loop.requests[1])).toEqual([
+      { content: expect.stringContaining('The input of bash is wrong'), isError: true },
+    ])
+    expect(loop.ran).toEqual([])
+  })
+
+  test('that the sandbox cannot run is a result, with what the owner can do', async () => {
+    await using loop = createTestLoop({
+      answer: play(calls(bash('ls')), say('no sandbox')),
+      runInSandbox: () => Promise.reject(new NodeError('SANDBOX_UNAVAILABLE', 'no bwrap', { hint: 'install it' })),
+    })
+    expect((await loop.turn()).text).toBe('no sandbox')
+    expect(resultsIn(loop.requests[1])).toEqual([{ content: 'no bwrap (install it)', isError: true }])
+  })
+
+  test('that nobody pays for says that nothing was paid', async () => {
+    const pay = { type: 'tool_use', name: 'pay', input: { amount: '1', payee: 'bob' } } as const
+    await using loop = createTestLoop({ answer: play(calls(pay), say('ok')) })
+    await loop.turn()
+    expect(resultsIn(loop.requests[1])[0]?.content).toContain('no payment method configured')
+    expect(loop.ran).toEqual([])
+  })
+})
+
+describe('a turn', () => {
+  test('ends after 50 steps, and says so', async () => {
+    await using loop = createTestLoop({
+      answer: play(calls({ type: 'tool_use', name: 'read', input: { file_path: 'a' } })),
+    })
+    const { end, text } = await loop.turn()
+    expect({ end, text }).toEqual({ end: 'step-limit', text: expect.stringContaining('50 steps') })
+    expect(loop.requests).toHaveLength(50)
+    expect(loop.ran).toHaveLength(50)
+  })
+
+  test('streams its text as it arrives, and answers with all of it', async () => {
+    const long = 'The quick brown fox jumps over the lazy dog. '.repeat(5).trim()
+    await using loop = createTestLoop({ answer: play(say(long)) })
+    expect((await loop.turn()).text).toBe(long)
+    const pieces = loop.progress.flatMap((event) => (event.kind === 'text' ? [event.text] : []))
+    expect(pieces.length).toBeGreaterThan(5)
+    expect(pieces.join('')).toBe(long)
+  })
+
+  test('commits once, after edits of the owner were committed before its first effect', async () => {
+    const order: string[] = []
+    await using loop = createTestLoop({
+      answer: play(calls(bash('a'), bash('b')), say('Did it.\nAll of it.')),
+      runInSandbox: () => {
+        order.push('run')
+        return { kind: 'text', text: '', truncated: false }
+      },
+      workspace: {
+        commitOwnerEdits: async () => {
+          order.push('owner')
+          return null
+        },
+        commitTurn: async ({ id, intent, reason }) => {
+          order.push(`turn ${id} ${intent} ${reason}`)
+          return { sha: 'c0ffee', kind: 'turn', turn: id, subject: 's', files: [], at: 1, leftOut: [] }
+        },
+      },
+    })
+    expect((await loop.turn('please')).commit?.sha).toBe('c0ffee')
+    expect(order).toEqual(['owner', 'run', 'run', 'turn t1 please Did it.'])
+    expect(loop.events().filter(({ type }) => type === 'workspace.commit')).toHaveLength(1)
+  })
+
+  test('that only read commits nothing', async () => {
+    let commits = 0
+    await using loop = createTestLoop({
+      answer: play(calls({ type: 'tool_use', name: 'read', input: { file_path: 'a' } }), say('read')),
+      workspace: {
+        commitTurn: async () => {
+          commits++
+          return null
+        },
+      },
+    })
+    await loop.turn()
+    expect(commits).toBe(0)
+  })
+
+  test('whose commit fails tells it after its answer', async () => {
+    await using loop = createTestLoop({
+      answer: play(calls(bash('a')), say('Did it.')),
+      workspace: {
+        commitTurn: () => Promise.reject(new NodeError('GIT_FAILED', 'git is broken', { hint: 'mend it' })),
+      },
+    })
+    expect((await loop.turn()).text).toBe(
+      'Did it.\n\nThe changes of this turn are not committed: git is broken. mend it.',
+    )
+  })
+})
+
+describe('stop', () => {
+  test('while the model answers ends the turn without running anything, and its reservation stands', async () => {
+    const abort = new AbortController()
+    await using loop = createTestLoop({
+      answer: () => {
+        abort.abort('Stopped.')
+        return { kind: 'reply', content: [bash('rm -rf /')], fault: { kind: 'stall', afterEvents: 2 } }
+      },
+    })
+    expect(await loop.turn('go', abort.signal)).toMatchObject({ end: 'stopped', text: 'Stopped. Nothing had run.' })
+    expect(loop.ran).toEqual([])
+    expect(loop.parts.ledger.spentInTurn('t1')).toBeGreaterThan(8192)
+  })
+
+  test('while a call runs ends it, and keeps the calls after it from being judged or run', async () => {
+    const abort = new AbortController()
+    const judged: unknown[] = []
+    const watch = ruleOf('watch#all', ({ detail }) => judged.push(detail['cmd']) < 0)
+    await using loop = createTestLoop({
+      answer: play(calls(bash('sleep 60'), bash('touch after'))),
+      ruleSet: ruleSetOf(watch),
+      runInSandbox: (_, signal) =>
+        new Promise((resolve) => {
+          const empty = new Uint8Array()
+          const killed = { kind: 'process', exitCode: null, stdout: empty, stderr: empty } as const
+          signal.addEventListener('abort', () => resolve({ ...killed, truncated: false, killedBy: 'stop' }))
+          abort.abort('Stopped.')
+        }),
+    })
+    expect(await loop.turn('go', abort.signal)).toMatchObject({
+      end: 'stopped',
+      text: 'Stopped. 1 tool call had been started before.',
+    })
+    expect(judged).toEqual([undefined, 'sleep 60'])
+    expect(loop.ran).toMatchObject([{ command: 'sleep 60' }])
+    const results = loop.events().filter(({ type }) => type === 'tool.result')
+    expect(results.map(({ payload }) => payload)).toMatchObject([
+      { content: expect.stringContaining('stopped by the owner'), isError: true },
+      { content: 'Not run: the owner stopped this turn.', isError: true },
+    ])
+    expect(loop.requests).toHaveLength(1)
+  })
+})
+
+describe('what a crash interrupted', () => {
+  const asked = (name: string): Pick<JournalEvent, 'type' | 'ref' | 'payload'>[] => [
+    { type: 'model.request', ref: 't1/0', payload: {} },
+    {
+      type: 'model.message',
+      ref: 't1/0',
+      payload: {
+        content: [
+          { type: 'tool_use', id: 'id_1', name, input: name === 'bash' ? { command: 'x' } : { file_path: 'x' } },
+        ],
+        stopReason: 'tool_use',
+      },
+    },
+  ]
+  const started = { type: 'tool.start', ref: 't1/0/id_1', payload: { tool: 'bash' } } as const
+
+  test('before a call started is run, after being judged', async () => {
+    await using loop = createTestLoop({ answer: play(say('went on')) })
+    loop.open('t1', 'go', ...asked('bash'))
+    expect((await loop.resume('t1', 'go')).text).toBe('went on')
+    expect(loop.ran).toHaveLength(1)
+  })
+
+  test('while a call with effects ran is not run again, and the model is told that its effect is unknown', async () => {
+    await using loop = createTestLoop({ answer: play(say('I look first')) })
+    loop.open('t1', 'go', ...asked('bash'), started)
+    await loop.resume('t1', 'go')
+    expect(loop.ran).toEqual([])
+    expect(resultsIn(loop.requests[0])).toEqual([{ content: expect.stringContaining('UNKNOWN'), isError: true }])
+  })
+
+  test('while a call without effects ran is simply run again', async () => {
+    await using loop = createTestLoop({ answer: play(say('read')) })
+    loop.open('t1', 'go', ...asked('read'), started)
+    await loop.resume('t1', 'go')
+    expect(loop.ran).toMatchObject([{ kind: 'read' }])
+  })
+
+  test('more than three times is given up, without the model', async () => {
+    await using loop = createTestLoop({ answer: play(say('never asked')) })
+    const resume = { type: 'turn.resume', ref: null, payload: {} } as const
+    loop.open('t1', 'go', resume, resume, resume, resume)
+    expect(await loop.resume('t1', 'go')).toMatchObject({ end: 'crashed', text: expect.stringContaining('gave up') })
+    expect(loop.requests).toEqual([])
+  })
+})

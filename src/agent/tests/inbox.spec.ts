@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'bun:test'
+import { createInbox, type InboundMessage } from '../inbox.ts'
+import { createTestState } from './state-fixture.ts'
+
+const message = (messageId: string, channel = 'cli'): InboundMessage => ({
+  channel,
+  messageId,
+  senderId: 'local:owner',
+  text: `text of ${messageId}`,
+})
+
+describe('the inbox', () => {
+  test('takes a message that its channel delivers twice only once, also after a restart', () => {
+    using store = createTestState()
+    const inbox = createInbox(store.state(), store.clock)
+    expect(inbox.accept(message('m1'))).toBe(true)
+    expect(inbox.accept({ ...message('m1'), text: 'changed on the way' })).toBe(false)
+    const reopened = createInbox(store.reopen(), store.clock)
+    expect(reopened.accept(message('m1'))).toBe(false)
+    expect(reopened.next()).toEqual(message('m1'))
+    expect(reopened.counts().queued).toBe(1)
+  })
+
+  test('tells messages of two channels apart by channel and id', () => {
+    using store = createTestState()
+    const inbox = createInbox(store.state(), store.clock)
+    expect(inbox.accept(message('m1', 'one'))).toBe(true)
+    expect(inbox.accept(message('m1', 'two'))).toBe(true)
+    inbox.refuse(message('m1', 'one'))
+    expect(inbox.next()).toEqual(message('m1', 'two'))
+  })
+
+  test('gives messages in the order in which they came, whatever the clock says, and none twice', () => {
+    using store = createTestState()
+    const inbox = createInbox(store.state(), store.clock)
+    for (const id of ['z', 'a', 'm']) {
+      inbox.accept(message(id))
+      store.clock.advance(-60_000)
+    }
+    const order: string[] = []
+    for (let next = inbox.next(); next; next = inbox.next()) {
+      order.push(next.messageId)
+      inbox.take(next, `turn-${next.messageId}`)
+    }
+    expect(order).toEqual(['z', 'a', 'm'])
+    expect(inbox.ofTurn('turn-a')).toEqual(message('a'))
+  })
+
+  test('never gives out a refused or answered message again, and counts the refused', () => {
+    using store = createTestState()
+    const inbox = createInbox(store.state(), store.clock)
+    inbox.accept(message('stranger'))
+    inbox.accept(message('owner'))
+    inbox.refuse(message('stranger'))
+    inbox.take(message('owner'), 't1')
+    inbox.answered('t1')
+    expect(inbox.next()).toBeNull()
+    expect(inbox.accept(message('stranger'))).toBe(false)
+    expect(inbox.counts()).toEqual({ queued: 0, refused: 1 })
+  })
+})

@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { Turn } from '../agent/agent.ts'
+import { type AgentParts, callModel } from '../agent/call-model.ts'
+import { createCommitRecord } from '../agent/commit-record.ts'
+import { createJournal } from '../agent/journal.ts'
+import { createLedger } from '../agent/ledger.ts'
+import { createAnthropicModel } from '../agent/model/anthropic.ts'
+import { priceOf } from '../agent/model/model-prices.ts'
+import { createMessagesApi } from '../agent/model/scripted/messages-api.ts'
+import { answerScript } from '../agent/model/scripted/script.ts'
+import { createSystemPrompt } from '../agent/system-prompt.ts'
+import { createToolSet } from '../agent/tools/tools.ts'
+import { createWorkspaceRepo } from '../agent/workspace/workspace-repo.ts'
+import { createOwnerGate, LOCAL_CHANNEL, LOCAL_OWNER } from '../channels/owner-gate.ts'
+import type { Config } from '../config.ts'
+import { createSandboxLanes } from '../parts.ts'
+import { systemClock } from '../utils/clock.ts'
+import { openGate } from './open-gate.ts'
+
+/** Has a price, without which the node calls no model. */
+const MODEL = 'claude-sonnet-5-5'
+
+/** Says each message in a turn of its own to a twin of the model service; the bodies that arrived there, in order. */
+export const captureRequests = async (
+  config: Config,
+  { folder, messages }: { readonly folder: string; readonly messages: readonly string[] },
+): Promise<readonly string[]> => {
+  const bodies: string[] = []
+  const bearer = randomBytes(32).toString('base64url')
+  const api = createMessagesApi({ bearer, answer: answerScript, onRequest: ({ bodyText }) => bodies.push(bodyText) })
+  const { parts, close } = openAgent(config, { statePath: join(folder, 'events.sqlite'), bearer, baseUrl: api.url })
+  try {
+    for (const [index, text] of messages.entries()) await sayOnce(parts, { id: `bench-${index}`, text })
+    return bodies
+  } finally {
+    close()
+    await api.close()
+  }
+}
+
+/** As the node composes it, but for the address of the model service. */
+const openAgent = (
+  config: Config,
+  service: { readonly statePath: string; readonly bearer: string; readonly baseUrl: string },
+): { readonly parts: AgentParts; readonly close: () => void } => {
+  const { gate, ruleSet, state } = openGate(config, service.statePath)
+  const lanes = createSandboxLanes(config)
+  const parts: AgentParts = {
+    clock: systemClock,
+    journal: createJournal(state, systemClock, () => {}),
+    ledger: createLedger(state, systemClock, config.timezone),
+    gate,
+    sandbox: lanes.sandbox,
+    tools: createToolSet(),
+    workspace: createWorkspaceRepo({
+      worktree: config.home.workspace,
+      gitDir: config.home.gitDir,
+      run: lanes.runConfined,
+      record: createCommitRecord(state),
+      clock: systemClock,
+      sharedGroup: config.dropTo?.gid ?? null,
+    }),
+    model: createAnthropicModel({
+      apiKey: service.bearer,
+      baseUrl: service.baseUrl,
+      dialect: 'anthropic',
+      provider: 'anthropic',
+      model: MODEL,
+      price: priceOf(MODEL),
+    }),
+    systemPrompt: createSystemPrompt(ruleSet.rules),
+  }
+  return { parts, close: state.close }
+}
+
+/** A turn up to the model's first answer. */
+const sayOnce = async (
+  parts: AgentParts,
+  { id, text }: { readonly id: string; readonly text: string },
+): Promise<void> => {
+  const proof = createOwnerGate(null)({ channel: LOCAL_CHANNEL, senderId: LOCAL_OWNER, messageId: id, text })
+  if (!proof.ok) throw new Error(`the owner gate refused: ${proof.reason}`)
+  const turn: Turn = { id, intent: proof.intent, signal: new AbortController().signal, progress: () => {} }
+  parts.journal.append({ type: 'turn.start', turn: id, ref: id, payload: { channel: LOCAL_CHANNEL } })
+  parts.journal.append({ type: 'message.in', turn: id, ref: `${LOCAL_CHANNEL}/${id}`, payload: { text } })
+  const refusal = await callModel(parts, turn, 0)
+  if (refusal) throw new Error(refusal.text)
+  parts.journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: 'done' } })
+}

@@ -1,0 +1,97 @@
+import type { AgentParts } from '../agent/call-model.ts'
+import { createInbox } from '../agent/inbox.ts'
+import { createOutbox } from '../agent/outbox.ts'
+import { createTestLoop, type LoopOptions, type TestLoop } from '../agent/tests/loop-fixture.ts'
+import type { Channel, IncomingMessage, OutgoingMessage } from '../channels/channels.types.ts'
+import { createOwnerGate } from '../channels/owner-gate.ts'
+import type { ControlWord } from '../control-words.ts'
+import { type Conversation, type ConversationParts, createConversation } from '../conversation.ts'
+import { createQueue } from '../utils/queue.ts'
+
+export const OWNER = 'test:owner'
+
+export type TestChannel = Channel & {
+  readonly receive: (id: string, text: string, senderId?: string) => void
+  /** Replies that arrived, in order. */
+  readonly sent: OutgoingMessage[]
+  /** Resolves with the reply to a message, once it has arrived. */
+  readonly replyTo: (id: string) => Promise<OutgoingMessage>
+  /** What `send` does before a reply counts as arrived; by default nothing. */
+  onSend: (message: OutgoingMessage) => Promise<void> | void
+}
+
+/** A channel beyond this machine: its senders are not the owner unless they are `OWNER`. */
+export const createTestChannel = (name = 'letters'): TestChannel => {
+  const messages = createQueue<IncomingMessage>()
+  const arrived = new Map<string, PromiseWithResolvers<OutgoingMessage>>()
+  const arrivalOf = (id: string) => {
+    const arrival = arrived.get(id) ?? Promise.withResolvers<OutgoingMessage>()
+    arrived.set(id, arrival)
+    return arrival
+  }
+  const channel: TestChannel = {
+    name,
+    identity: () => ({ id: name }),
+    poll: (signal) => messages.drain(signal),
+    receive: (id, text, senderId = OWNER) => messages.push({ id, senderId, text }),
+    sent: [],
+    replyTo: (id) => arrivalOf(id).promise,
+    onSend: () => {},
+    send: async (message) => {
+      await channel.onSend(message)
+      channel.sent.push(message)
+      arrivalOf(message.replyTo).resolve(message)
+    },
+  }
+  return channel
+}
+
+export type TestConversation = {
+  readonly loop: TestLoop
+  readonly inbox: ConversationParts['inbox']
+  readonly outbox: ConversationParts['outbox']
+  readonly conversation: Conversation
+  readonly controlWords: ControlWord[]
+  readonly faults: unknown[]
+  /** A conversation over the same state, as after a restart. */
+  readonly restart: (ownerId?: string | null) => Conversation
+  /** Serves the channel until the returned function has ended it. */
+  readonly serve: (channel: Channel, conversation?: Conversation) => () => Promise<void>
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+/** Real stores, loop and twin under the conversation; `replace` changes single parts of the agent. */
+export const createTestConversation = (
+  options: LoopOptions,
+  replace: (parts: AgentParts) => AgentParts = (parts) => parts,
+): TestConversation => {
+  const loop = createTestLoop(options)
+  const inbox = createInbox(loop.store.state(), loop.store.clock)
+  const outbox = createOutbox(loop.store.state(), loop.store.clock)
+  const controlWords: ControlWord[] = []
+  const faults: unknown[] = []
+  const restart = (ownerId: string | null = OWNER): Conversation =>
+    createConversation({
+      ...{ inbox, outbox, journal: loop.parts.journal },
+      ownerGate: createOwnerGate(ownerId),
+      agentParts: async () => replace(loop.parts),
+      answerControlWord: async (word) => {
+        controlWords.push(word)
+        return `answer to ${word}`
+      },
+      onFatal: (error) => faults.push(error),
+    })
+  const conversation = restart()
+  return {
+    ...{ loop, inbox, outbox, conversation, controlWords, faults, restart },
+    serve: (channel, served = conversation) => {
+      const end = new AbortController()
+      const done = served.serve(channel, end.signal)
+      return () => {
+        end.abort()
+        return done
+      }
+    },
+    [Symbol.asyncDispose]: loop[Symbol.asyncDispose],
+  }
+}
