@@ -61,8 +61,6 @@ export const variables = {
     .describe('key of the model service; without it a script answers'),
 } as const
 
-const SECRET_NAMES: ReadonlySet<string> = new Set(['ANTHROPIC_API_KEY'])
-
 const schema = z.object(variables)
 
 export type Config = {
@@ -157,6 +155,3 @@ const readConfigFile = (path: string): Readonly<Record<string, string>> => {
   }
   return values
 }
-
-/** Whether a variable's value must never be shown. */
-export const isSecret = (name: string): boolean => SECRET_NAMES.has(name)

@@ -23,6 +23,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/agent/workspace/workspace.types.ts',
     'src/agent/tools',
   ],
+  // Tests of the loop run it against the real client and the twin.
+  'src/agent/tests': ANYTHING,
   'src/agent/model': ['src/agent/agent.types.ts', 'src/utils'],
   'src/agent/sandbox': ['src/agent/agent.types.ts', 'src/utils'],
   'src/agent/tools': ['src/agent', 'src/agent/model/model.types.ts', 'src/utils'],

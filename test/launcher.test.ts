@@ -278,7 +278,7 @@ describe('a missing bubblewrap', () => {
     const root = await createCheckout()
     const path = await createPath()
     rmSync(join(path, 'bwrap'))
-    const result = await launch(join(root, 'bin/plaited'), { path })
+    const result = await launch(join(root, 'bin/plaited'), { path, args: ['chat'] })
     expect(result.exitCode).toBe(7)
     expect(result.stderr).toContain('bubblewrap is missing')
     expect(result.stderr).toContain('apt-get install bubblewrap')

@@ -5,10 +5,10 @@
  */
 import type { OwnerIntent } from './agent.types.ts'
 import { type AgentParts, callModel } from './call-model.ts'
+import { commitTurn } from './commit-turn.ts'
 import type { JournalEvent } from './journal.ts'
 import type { ToolUseBlock } from './model/model.types.ts'
 import { isToolUse, readReply, resultKey } from './projection.ts'
-import { commitTurn } from './commit-turn.ts'
 import { createCallRunner } from './run-call.ts'
 import type { TurnEnding, TurnProgress, TurnResult } from './turn.types.ts'
 

@@ -12,6 +12,8 @@ export const OWNER = 'test:owner'
 
 export type TestChannel = Channel & {
   readonly receive: (id: string, text: string, senderId?: string) => void
+  /** The other side ends: after what was received, nothing more will come. */
+  readonly hangUp: () => void
   /** Replies that arrived, in order. */
   readonly sent: OutgoingMessage[]
   /** Resolves with the reply to a message, once it has arrived. */
@@ -22,7 +24,7 @@ export type TestChannel = Channel & {
 
 /** A channel beyond this machine: its senders are not the owner unless they are `OWNER`. */
 export const createTestChannel = (name = 'letters'): TestChannel => {
-  const messages = createQueue<IncomingMessage>()
+  const messages = createQueue<IncomingMessage | null>()
   const arrived = new Map<string, PromiseWithResolvers<OutgoingMessage>>()
   const arrivalOf = (id: string) => {
     const arrival = arrived.get(id) ?? Promise.withResolvers<OutgoingMessage>()
@@ -32,7 +34,13 @@ export const createTestChannel = (name = 'letters'): TestChannel => {
   const channel: TestChannel = {
     name,
     identity: () => ({ id: name }),
-    poll: (signal) => messages.drain(signal),
+    poll: async function* (signal) {
+      for await (const message of messages.drain(signal)) {
+        if (message === null) return
+        yield message
+      }
+    },
+    hangUp: () => messages.push(null),
     receive: (id, text, senderId = OWNER) => messages.push({ id, senderId, text }),
     sent: [],
     replyTo: (id) => arrivalOf(id).promise,
@@ -57,6 +65,8 @@ export type TestConversation = {
   readonly restart: (ownerId?: string | null) => Conversation
   /** Serves the channel until the returned function has ended it. */
   readonly serve: (channel: Channel, conversation?: Conversation) => () => Promise<void>
+  /** Serves the channel until it hangs up and everything is answered. */
+  readonly serveAll: (channel: TestChannel, conversation?: Conversation) => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
@@ -91,6 +101,10 @@ export const createTestConversation = (
         end.abort()
         return done
       }
+    },
+    serveAll: async (channel, served = conversation) => {
+      channel.hangUp()
+      await served.serve(channel, new AbortController().signal)
     },
     [Symbol.asyncDispose]: loop[Symbol.asyncDispose],
   }
