@@ -155,3 +155,6 @@ const readConfigFile = (path: string): Readonly<Record<string, string>> => {
   }
   return values
 }
+
+/** As the owner sees it. */
+export const modelName = (config: Config): string => (config.model === null ? 'scripted' : `anthropic:${config.model}`)

@@ -1,7 +1,5 @@
 /** The node as a service: HTTP, control socket and channels, until a signal. */
 import type { Config, Secrets } from './config.ts'
-import { createNode } from './node.ts'
-import { startControlServer } from './server/control-server.ts'
 import { startPublicServer } from './server/public-server.ts'
 
 export const runService = async (
@@ -9,11 +7,17 @@ export const runService = async (
   signal: AbortSignal,
   onReady: (ready: { readonly url: string }) => void,
 ): Promise<void> => {
-  const node = await createNode({ config, secrets })
-  const disposals: (() => Promise<void>)[] = [node.close]
+  const disposals: (() => Promise<void>)[] = []
   try {
+    // Health first: whoever waits for the start to answer need not wait for rules, workspace and sandbox.
     const http = startPublicServer(config)
     disposals.push(http.close)
+    const [{ createNode }, { startControlServer }] = await Promise.all([
+      import('./node.ts'),
+      import('./server/control-server.ts'),
+    ])
+    const node = await createNode({ config, secrets })
+    disposals.push(node.close)
     const control = startControlServer(config.home.controlSocket, node.operations)
     disposals.push(control.close)
     onReady({ url: http.url })

@@ -12,8 +12,6 @@ const PROJECT = join(import.meta.dir, '..')
 /** Rules that a new home starts with. */
 export const SEED_RULES = join(PROJECT, 'constraints-seed')
 
-export const modelName = (config: Config): string => (config.model === null ? 'scripted' : `anthropic:${config.model}`)
-
 /** The configured model service, or the script when there is none. */
 export const createModel = async (config: Config, secrets: Secrets): Promise<Model> => {
   if (config.model === null || secrets.anthropicApiKey === null) {

@@ -9,16 +9,19 @@ import type { TurnEnding, TurnResult } from './turn.types.ts'
 const started = z.object({ tool: z.string() })
 const committed = z.object({ leftOut: z.array(z.string()).default([]) })
 
+/** Whether the turn has begun a call that can change the workspace. */
+export const mayHaveChanged = ({ journal, tools }: Pick<AgentParts, 'journal' | 'tools'>, turn: string): boolean =>
+  journal
+    .ofTurn(turn)
+    .some((event) => event.type === 'tool.start' && !tools.find(started.parse(event.payload).tool)?.idempotent)
+
 /** A commit that fails is told to the owner, never hidden. */
 export const commitTurn = async (
-  { journal, workspace, tools }: AgentParts,
+  { journal, tools, workspace }: AgentParts,
   turn: Turn,
   { end, text }: TurnEnding,
 ): Promise<TurnResult> => {
-  const mayHaveChanged = journal
-    .ofTurn(turn.id)
-    .some((event) => event.type === 'tool.start' && !tools.find(started.parse(event.payload).tool)?.idempotent)
-  if (!mayHaveChanged) return { end, text, commit: null }
+  if (!mayHaveChanged({ journal, tools }, turn.id)) return { end, text, commit: null }
   try {
     const commit = await workspace.commitTurn({ id: turn.id, intent: turn.intent.text, reason: firstLine(text) })
     if (!commit) return { end, text, commit: null }

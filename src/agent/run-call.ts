@@ -3,6 +3,7 @@ import { NodeError } from '../utils/node-error.ts'
 import type { Turn } from './agent.ts'
 import type { SandboxOutcome } from './agent.types.ts'
 import type { AgentParts } from './call-model.ts'
+import { mayHaveChanged } from './commit-turn.ts'
 import { type Decision, describeBlock } from './constraint-engine.ts'
 import type { ToolUseBlock } from './model/model.types.ts'
 import type { PreparedCall } from './tools/tool.types.ts'
@@ -50,8 +51,8 @@ export const createCallRunner = (parts: AgentParts, turn: Turn) => {
     const permission = gate.permit(call.action.operation, context)
     if (!permission.ok) return refuse(call.summary, permission.decision)
     turn.progress({ kind: 'call', summary: call.summary, outcome: 'allowed', reason: null })
-    const isFirstEffect = !journal.ofTurn(turn.id).some((event) => event.type === 'tool.start')
-    if (isFirstEffect) await workspace.commitOwnerEdits()
+    const isFirstEffect = !tools.find(block.name)?.idempotent && !mayHaveChanged(parts, turn.id)
+    if (isFirstEffect) await workspace.commitOwnerEdits() // so that the turn's commit holds only the turn's changes
     start(block, ref)
     return describeOutcome(await sandbox.run(permission.call, { signal: turn.signal }))
   }

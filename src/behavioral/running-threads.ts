@@ -53,7 +53,8 @@ export const createRunningThreads = ({ running, parked, endThread, report }: Run
     const { generator, wokenBy } = thread
     try {
       const { done, value } = wokenBy === undefined ? generator.next() : generator.next(wokenBy)
-      if (done === true) endThread(thread, new Error(`thread ${thread.name} has ended`))
+      // An Error takes longer to make than a decision; nobody asks why a spent trigger ended.
+      if (done === true) endThread(thread, thread.isExternal ? null : new Error(`thread ${thread.name} has ended`))
       else parked.park(thread, parseIdioms(value))
     } catch (error) {
       report({ kind: 'thread', thread: thread.name, ...(wokenBy && { type: wokenBy.type }), error })

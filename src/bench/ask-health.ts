@@ -5,7 +5,7 @@ const ANSWER_TIMEOUT_SECONDS = 10
  * Asks a server on this machine for /health and reads its first bytes: as raw bytes, since the set-up of an HTTP client
  * would be in the figure. @throws unless the answer is a 200.
  */
-export const askHealth = async (port: number): Promise<void> => {
+const askHealth = async (port: number): Promise<void> => {
   const answer = Promise.withResolvers<string>()
   const socket = await Bun.connect({
     hostname: '127.0.0.1',
@@ -25,4 +25,28 @@ export const askHealth = async (port: number): Promise<void> => {
   } finally {
     socket.end()
   }
+}
+
+/** Between two knocks at a port that nobody listens on yet; small beside any start. */
+const KNOCK_INTERVAL_MS = 1
+
+/** Asks until someone listens, and then once. @throws as a server that answers wrongly, or after `ANSWER_TIMEOUT_SECONDS`. */
+export const askUntilHealthy = async (port: number): Promise<void> => {
+  const deadline = performance.now() + ANSWER_TIMEOUT_SECONDS * 1000
+  for (;;) {
+    try {
+      return await askHealth(port)
+    } catch (error) {
+      const refused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
+      if (!refused || performance.now() > deadline) throw error
+      await Bun.sleep(KNOCK_INTERVAL_MS)
+    }
+  }
+}
+
+/** A port that was free a moment ago. */
+export const freePort = (): number => {
+  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => {} } })
+  listener.stop(true)
+  return listener.port
 }

@@ -1,7 +1,7 @@
 /** The node from outside: how soon a start answers, what it then holds, and what the launcher adds to a command. */
 import { join } from 'node:path'
 import { openState } from '../agent/persistence.ts'
-import { askHealth } from './ask-health.ts'
+import { askUntilHealthy, freePort } from './ask-health.ts'
 import type { Measurement } from './bench.types.ts'
 import { BUN, PROJECT, residentMb, runProgram, type Service, startService } from './child-process.ts'
 import { createRow } from './create-row.ts'
@@ -23,11 +23,11 @@ export const startMeasurement: Measurement = {
     const { config } = await lab.home()
     const statePath = join(lab.folder('floor'), 'events.sqlite')
     openState(statePath).close()
-    const startFloor = () => startService([...BUN, FLOOR_SERVER, statePath])
-    const startNode = () =>
+    const startFloor = (port: number) => startService([...BUN, FLOOR_SERVER, statePath, String(port)])
+    const startNode = (port: number) =>
       startService([LAUNCHER, 'start', '--json', '--home', config.home.root, '--model', 'scripted'], {
         environment: {
-          PLAITED_PORT: '0',
+          PLAITED_PORT: String(port),
           ...(config.dropTo && { PLAITED_SANDBOX_UID: `${config.dropTo.uid}:${config.dropTo.gid}` }),
         },
       })
@@ -60,12 +60,14 @@ export const startMeasurement: Measurement = {
 
 type StartSample = { readonly ms: number; readonly mb: number }
 
-const sampleStart = async (start: () => Promise<Service>): Promise<StartSample> => {
+const sampleStart = async (start: (port: number) => Promise<Service>): Promise<StartSample> => {
+  const port = freePort()
   const startedAt = performance.now()
-  const service = await start()
+  const starting = start(port)
+  const answeredMs = askUntilHealthy(port).then(() => performance.now() - startedAt)
+  const service = await starting
   try {
-    await askHealth(service.port)
-    const ms = performance.now() - startedAt
+    const ms = await answeredMs
     await Bun.sleep(SETTLE_MS)
     return { ms, mb: residentMb(service.pid) }
   } finally {

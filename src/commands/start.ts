@@ -1,6 +1,5 @@
-import { readConfig } from '../config.ts'
+import { modelName, readConfig } from '../config.ts'
 import { runService } from '../main.ts'
-import { modelName } from '../parts.ts'
 import { isNodeListening } from '../server/control-client.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'

@@ -1,7 +1,7 @@
 import { NodeError } from './node-error.ts'
 
 const FULL = new Set(['ENOSPC', 'EDQUOT'])
-const CLOSED = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
+const CLOSED = new Set(['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'EISDIR', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
 
 /** What a failed file operation on the home means for the owner. Anything else is no operating fault and comes back as it is. */
 export const diskFault = (error: unknown, path: string): unknown => {

@@ -1,8 +1,8 @@
-// Control, bidirectional-override and zero-width characters can make a terminal or a reader show something other than
-// what is there (CVE-2021-42574). New line and tab stay.
+// Control, bidirectional-override, zero-width and tag characters can make a terminal or a reader show something other
+// than what is there (CVE-2021-42574). New line and tab stay.
 const UNSAFE_CHARACTERS =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: naming them is the purpose
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/gu
 
 /** Makes every invisible or reordering character visible as `\u{...}`. */
 export const escapeUnsafeCharacters = (text: string): string =>

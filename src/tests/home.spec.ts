@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'bun:test'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { takeLease } from '../agent/lease.ts'
+import { openState } from '../agent/persistence.ts'
+import { type Home, homePaths, prepareHome } from '../home.ts'
+
+const isRoot = process.getuid?.() === 0
+const SANDBOX_GROUP = 10_000
+
+const withHome = (use: (home: Home) => void): void => {
+  const folder = mkdtempSync(join(tmpdir(), 'plaited-home-'))
+  try {
+    use(homePaths(join(folder, 'home')))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const modeOf = (path: string): string => (statSync(path).mode & 0o7777).toString(8)
+
+describe('a home', () => {
+  test('holds nothing that other users may enter or read, the files of SQLite included', () => {
+    withHome((home) => {
+      prepareHome(home, null)
+      const lease = takeLease(home.lease)
+      const state = openState(home.state)
+      expect([home.data, home.run, home.gitParent].map(modeOf)).toEqual(['700', '700', '700'])
+      const files = [home.state, `${home.state}-wal`, `${home.state}-shm`, home.lease]
+      expect(files.map(modeOf)).toEqual(['600', '600', '600', '600'])
+      state.close()
+      lease.release()
+    })
+  })
+
+  test('whose data was open to others is closed at the next start', () => {
+    withHome((home) => {
+      mkdirSync(home.data, { recursive: true })
+      chmodSync(home.data, 0o755)
+      prepareHome(home, null)
+      expect(modeOf(home.data)).toBe('700')
+    })
+  })
+
+  test('lets the group of the sandbox walk through, and nobody read', () => {
+    const group = isRoot ? SANDBOX_GROUP : (process.getgid?.() ?? 0)
+    withHome((home) => {
+      prepareHome(home, group)
+      expect([home.data, home.gitParent].map(modeOf)).toEqual(['710', '710'])
+      expect([home.data, home.gitParent].map((path) => statSync(path).gid)).toEqual([group, group])
+      expect([modeOf(home.run), modeOf(home.state)]).toEqual(['700', '600'])
+    })
+  })
+
+  test('can be prepared again, and keeps what it holds', () => {
+    withHome((home) => {
+      prepareHome(home, null)
+      writeFileSync(join(home.data, 'mine'), 'kept')
+      prepareHome(home, null)
+      expect(statSync(join(home.data, 'mine')).size).toBe(4)
+    })
+  })
+
+  test('that is a file, or below one, is refused with what to do', () => {
+    withHome((home) => {
+      writeFileSync(home.root, 'a file')
+      const unusable = expect.objectContaining({ code: 'HOME_UNUSABLE', hint: expect.stringContaining('--home') })
+      expect(() => prepareHome(home, null)).toThrow(unusable)
+      expect(() => prepareHome(homePaths(join(home.root, 'below')), null)).toThrow(unusable)
+    })
+    withHome((home) => {
+      mkdirSync(home.state, { recursive: true })
+      expect(() => prepareHome(home, null)).toThrow(expect.objectContaining({ code: 'HOME_UNUSABLE' }))
+    })
+  })
+})
