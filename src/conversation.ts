@@ -4,11 +4,11 @@
  * lane: messages are answered in the order in which they came, each exactly once, also across a crash.
  */
 import { randomBytes } from 'node:crypto'
-import { runTurn, type Turn } from './agent/agent.ts'
-import type { AgentParts } from './agent/call-model.ts'
+import { runTurn } from './agent/agent.ts'
+import type { AgentParts } from './agent/agent-parts.types.ts'
 import type { InboundMessage, Inbox } from './agent/inbox.ts'
 import type { Outbox } from './agent/outbox.ts'
-import type { TurnResult } from './agent/turn.types.ts'
+import type { Turn, TurnResult } from './agent/turn.types.ts'
 import type { Channel } from './channels/channels.types.ts'
 import type { OwnerGate } from './channels/owner-gate.ts'
 import { type ControlWord, parseControlWord } from './control-words.ts'

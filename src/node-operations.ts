@@ -1,7 +1,7 @@
 /** The running node's answer to what a person can ask of it. */
 
 import type { PermittedCall, ToolOperation } from './agent/agent.types.ts'
-import type { AgentParts } from './agent/call-model.ts'
+import type { AgentParts } from './agent/agent-parts.types.ts'
 import type { DecisionChain } from './agent/decision-chain.ts'
 import type { Inbox } from './agent/inbox.ts'
 import type { Journal } from './agent/journal.ts'

@@ -1,5 +1,5 @@
 /** The composition root: configuration in, a node out, in the order in which a message travels. */
-import type { AgentParts } from './agent/call-model.ts'
+import type { AgentParts } from './agent/agent-parts.types.ts'
 import { createCommitRecord } from './agent/commit-record.ts'
 import { createConstraintEngine, unsafeOperatorCall } from './agent/constraint-engine.ts'
 import { installSeedRules, loadRules, type RuleSet } from './agent/constraint-store.ts'

@@ -3,27 +3,19 @@
  * next is read from the journal before each step, so that a turn which a crash interrupted goes on by the same code, and
  * nothing with an effect runs twice.
  */
-import type { OwnerIntent } from './agent.types.ts'
-import { type AgentParts, callModel } from './call-model.ts'
+import type { AgentParts } from './agent-parts.types.ts'
+import { callModel } from './call-model.ts'
 import { commitTurn } from './commit-turn.ts'
 import type { JournalEvent } from './journal.ts'
 import type { ToolUseBlock } from './model/model.types.ts'
 import { isToolUse, readReply, resultKey } from './projection.ts'
 import { createCallRunner } from './run-call.ts'
-import type { TurnEnding, TurnProgress, TurnResult } from './turn.types.ts'
+import type { Turn, TurnEnding, TurnResult } from './turn.types.ts'
 
 /** Model calls per turn. */
 const STEPS_MAX = 50
 /** A turn that was interrupted this often is given up, so that a turn which kills the node cannot do so for ever. */
 const RESUMES_MAX = 3
-
-export type Turn = {
-  readonly id: string
-  readonly intent: OwnerIntent
-  /** Aborting ends the turn; the reason is a sentence for the owner. */
-  readonly signal: AbortSignal
-  readonly progress: (progress: TurnProgress) => void
-}
 
 /**
  * Runs a turn whose `turn.start` and `message.in` are in the journal, or goes on with one that was interrupted. The

@@ -1,16 +1,11 @@
 /** One call of the model: asked of the gate, paid for in advance, journalled before and after. */
-import type { Clock } from '../utils/clock.ts'
-import type { Turn } from './agent.ts'
-import type { Sandbox } from './agent.types.ts'
-import { describeBlock, type PermissionGate } from './constraint-engine.ts'
+import type { AgentParts } from './agent-parts.types.ts'
+import { describeBlock } from './constraint-engine.ts'
 import type { Journal } from './journal.ts'
-import type { Ledger } from './ledger.ts'
 import { type Model, ModelError, type ModelRequest, type ModelUsage } from './model/model.types.ts'
 import { costMicros, worstCaseMicros } from './model/model-prices.ts'
 import { projectMessages } from './projection.ts'
-import type { ToolSet } from './tools/tools.ts'
-import type { TurnEnding } from './turn.types.ts'
-import type { WorkspaceRepo } from './workspace/workspace.types.ts'
+import type { Turn, TurnEnding } from './turn.types.ts'
 
 /** Tokens that one answer may have. */
 const ANSWER_TOKENS_MAX = 8192
@@ -21,18 +16,6 @@ const HISTORY_BYTES_MAX = 96_000
 /** Earlier turns looked at; the window's start moves in steps of this many, so that the cached prefix mostly holds. */
 const HISTORY_TURNS_MAX = 64
 const HISTORY_STEP_TURNS = 8
-
-export type AgentParts = {
-  readonly clock: Clock
-  readonly journal: Journal
-  readonly ledger: Ledger
-  readonly gate: PermissionGate
-  readonly sandbox: Sandbox
-  readonly tools: ToolSet
-  readonly model: Model
-  readonly workspace: WorkspaceRepo
-  readonly systemPrompt: string
-}
 
 /** Journals the model's next message; a refusal ends the turn. */
 export const callModel = async (parts: AgentParts, turn: Turn, step: number): Promise<TurnEnding | null> => {

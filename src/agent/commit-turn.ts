@@ -1,10 +1,9 @@
 /** The end of a turn that may have changed the workspace: one commit, and a plain word about what is not in it. */
 import { z } from 'zod'
 import { NodeError } from '../utils/node-error.ts'
-import type { Turn } from './agent.ts'
-import type { AgentParts } from './call-model.ts'
+import type { AgentParts } from './agent-parts.types.ts'
 import type { Journal } from './journal.ts'
-import type { TurnEnding, TurnResult } from './turn.types.ts'
+import type { Turn, TurnEnding, TurnResult } from './turn.types.ts'
 
 const started = z.object({ tool: z.string() })
 const committed = z.object({ leftOut: z.array(z.string()).default([]) })

@@ -1,12 +1,12 @@
 /** One tool call: prepared, asked of the gate, journalled, run in the sandbox, answered. A refusal is a result. */
 import { NodeError } from '../utils/node-error.ts'
-import type { Turn } from './agent.ts'
 import type { SandboxOutcome } from './agent.types.ts'
-import type { AgentParts } from './call-model.ts'
+import type { AgentParts } from './agent-parts.types.ts'
 import { mayHaveChanged } from './commit-turn.ts'
 import { type Decision, describeBlock } from './constraint-engine.ts'
 import type { ToolUseBlock } from './model/model.types.ts'
 import type { PreparedCall } from './tools/tool.types.ts'
+import type { Turn } from './turn.types.ts'
 
 type Result = { readonly content: string; readonly isError: boolean }
 

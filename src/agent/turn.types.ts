@@ -1,3 +1,4 @@
+import type { OwnerIntent } from './agent.types.ts'
 import type { WorkspaceCommit } from './workspace/workspace.types.ts'
 
 /** What happens during a turn, for whoever is watching; the journal is the record. */
@@ -27,3 +28,11 @@ export type TurnEnd =
 export type TurnEnding = { readonly end: TurnEnd; readonly text: string }
 
 export type TurnResult = TurnEnding & { readonly commit: WorkspaceCommit | null }
+
+export type Turn = {
+  readonly id: string
+  readonly intent: OwnerIntent
+  /** Aborting ends the turn; the reason is a sentence for the owner. */
+  readonly signal: AbortSignal
+  readonly progress: (progress: TurnProgress) => void
+}

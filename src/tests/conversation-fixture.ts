@@ -1,4 +1,4 @@
-import type { AgentParts } from '../agent/call-model.ts'
+import type { AgentParts } from '../agent/agent-parts.types.ts'
 import { createInbox } from '../agent/inbox.ts'
 import { createOutbox } from '../agent/outbox.ts'
 import { createTestLoop, type LoopOptions, type TestLoop } from '../agent/tests/loop-fixture.ts'

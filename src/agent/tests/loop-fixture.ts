@@ -1,7 +1,7 @@
 import { createOwnerGate } from '../../channels/owner-gate.ts'
 import { runTurn } from '../agent.ts'
 import type { PermittedCall, Sandbox, SandboxOutcome } from '../agent.types.ts'
-import type { AgentParts } from '../call-model.ts'
+import type { AgentParts } from '../agent-parts.types.ts'
 import { createConstraintEngine } from '../constraint-engine.ts'
 import type { RuleSet } from '../constraint-store.ts'
 import { createDecisionChain } from '../decision-chain.ts'

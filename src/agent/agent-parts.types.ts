@@ -1,0 +1,21 @@
+/** What the loop works with, made once by the composition root. */
+import type { Clock } from '../utils/clock.ts'
+import type { Sandbox } from './agent.types.ts'
+import type { PermissionGate } from './constraint-engine.ts'
+import type { Journal } from './journal.ts'
+import type { Ledger } from './ledger.ts'
+import type { Model } from './model/model.types.ts'
+import type { ToolSet } from './tools/tools.ts'
+import type { WorkspaceRepo } from './workspace/workspace.types.ts'
+
+export type AgentParts = {
+  readonly clock: Clock
+  readonly journal: Journal
+  readonly ledger: Ledger
+  readonly gate: PermissionGate
+  readonly sandbox: Sandbox
+  readonly tools: ToolSet
+  readonly model: Model
+  readonly workspace: WorkspaceRepo
+  readonly systemPrompt: string
+}
