@@ -6,7 +6,6 @@ import { chmodSync, rmSync } from 'node:fs'
 import { z } from 'zod'
 import type { ChannelProgress } from '../channels/channels.types.ts'
 import { type Operations, toolOperationSchema } from '../operations.ts'
-import { onDisk } from '../utils/disk-fault.ts'
 import { NodeError } from '../utils/node-error.ts'
 
 /** Bytes of one request: a message or a file to write. */
@@ -20,10 +19,7 @@ const nothing = z.strictObject({})
 
 export type ControlServer = { readonly close: () => Promise<void> }
 
-/**
- * The caller holds the home's lease, so a socket that is already there belongs to a dead node and is replaced.
- * @throws {NodeError} HOME_UNUSABLE, also when the path is longer than a socket may have (107 bytes on Linux).
- */
+/** The caller holds the home's lease, so a socket that is already there belongs to a dead node and is replaced. */
 export const startControlServer = (socket: string, operations: Operations): ControlServer => {
   rmSync(socket, { force: true })
   const routes: Readonly<Record<string, Route>> = {
@@ -48,16 +44,14 @@ export const startControlServer = (socket: string, operations: Operations): Cont
       return respond({ ok: false, error: fault(error) })
     }
   }
-  const server = onDisk(socket, () =>
-    Bun.serve({
-      unix: socket,
-      maxRequestBodySize: REQUEST_BYTES_MAX,
-      fetch: (request, listening) => {
-        listening.timeout(request, 0) // a turn may be silent for as long as its command runs
-        return answer(request)
-      },
-    }),
-  )
+  const server = Bun.serve({
+    unix: socket,
+    maxRequestBodySize: REQUEST_BYTES_MAX,
+    fetch: (request, listening) => {
+      listening.timeout(request, 0) // a turn may be silent for as long as its command runs
+      return answer(request)
+    },
+  })
   chmodSync(socket, 0o600)
   return {
     close: async () => {
