@@ -170,9 +170,11 @@ const urlParts = (given: string): Computed => {
 }
 
 /** Literal addresses only: no name is looked up before the decision. The URL parser has already normalised the form. */
-const isPrivateAddress = (host: string): boolean => {
+const isPrivateAddress = (given: string): boolean => {
+  const host = given.replace(/\.$/, '')
   if (host.startsWith('[')) return /^\[(::1?\]|::ffff:|f[cd]|fe[89ab])/i.test(host)
   if (host === 'localhost' || host.endsWith('.localhost')) return true
+  if (!/^\d+\.\d+\.\d+\.\d+$/.test(host)) return false
   return /^(0|10|127)\.|^169\.254\.|^192\.168\.|^172\.(1[6-9]|2\d|3[01])\.|^100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(
     host,
   )

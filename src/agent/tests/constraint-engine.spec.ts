@@ -10,7 +10,7 @@ import type { ToolOperation } from '../agent.types.ts'
 import { describeBlock, unsafeOperatorCall } from '../constraint-engine.ts'
 import { loadRules } from '../constraint-store.ts'
 import type { PermissionQuestion } from '../tools/tool.types.ts'
-import { blockersOf, createTestGate, parseRules, ruleOf, ruleSetOf, seedRules } from './gate-fixture.ts'
+import { blockersOf, createTestGate, explainWith, parseRules, ruleOf, ruleSetOf, seedRules } from './gate-fixture.ts'
 import { createTestFolder } from './state-fixture.ts'
 
 const NO_ENV = `/** Secrets are not written. */
@@ -98,7 +98,7 @@ describe('what a gate of trigger and feedback gets wrong', () => {
 
   test('6: two rules of one key are an error, not a silent choice', () => {
     const rules = [...parseRules({ one: NO_ENV }).rules, ...parseRules({ one: NO_ENV.replace('.env', '.key') }).rules]
-    expect(() => createTestGate(ruleSetOf(...rules))).toThrow(
+    expect(() => explainWith(ruleSetOf(...rules))).toThrow(
       expect.objectContaining({ code: 'RULE_ILLEGAL', message: expect.stringContaining('one#noEnv') }),
     )
   })
