@@ -65,7 +65,7 @@ export const createConversation = (parts: ConversationParts): Conversation => {
       const progress: Turn['progress'] = (event) => channel?.progress?.(intent.messageId, event)
       const result = await answer(parts, { id, intent, signal: abort.signal, progress })
       journal.transaction('turn.end', () => {
-        journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: result.end } })
+        journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: result.end, text: result.text } })
         outbox.add({ key: id, channel: intent.channel, turn: id, replyTo: intent.messageId, text: result.text })
         inbox.answered(id)
       })

@@ -75,6 +75,7 @@ export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   zod: ANYTHING,
   'bun:ffi': ['src/agent/sandbox/'],
   'bun:sqlite': ['src/agent/lease.ts', 'src/agent/persistence.ts', 'src/agent/persistence/'],
+  'node:assert/strict': ANYTHING,
   'node:crypto': ANYTHING,
   'node:fs': ANYTHING,
   'node:fs/promises': ANYTHING,

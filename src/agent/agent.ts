@@ -3,9 +3,10 @@
  * next is read from the journal before each step, so that a turn which a crash interrupted goes on by the same code, and
  * nothing with an effect runs twice.
  */
+import assert from 'node:assert/strict'
 import type { AgentParts } from './agent-parts.types.ts'
 import { callModel } from './call-model.ts'
-import { commitTurn } from './commit-turn.ts'
+import { commitFound, commitTurn } from './commit-turn.ts'
 import type { JournalEvent } from './journal.ts'
 import type { ToolUseBlock } from './model/model.types.ts'
 import { isToolUse, readReply, resultKey } from './projection.ts'
@@ -22,7 +23,7 @@ const RESUMES_MAX = 3
  * caller ends it: reply, `turn.end` and the answered message belong in one transaction.
  */
 export const runTurn = async (parts: AgentParts, turn: Turn): Promise<TurnResult> =>
-  commitTurn(parts, turn, await runSteps(parts, turn))
+  (await commitFound(parts, turn)) ?? commitTurn(parts, turn, await runSteps(parts, turn))
 
 const runSteps = async (parts: AgentParts, turn: Turn): Promise<TurnEnding> => {
   const { journal } = parts
@@ -39,6 +40,8 @@ const runSteps = async (parts: AgentParts, turn: Turn): Promise<TurnEnding> => {
     if (next.kind === 'answer') return { end: 'done', text: next.text }
     if (next.kind === 'calls') {
       for (const { block, ref } of next.calls) await runCall(block, { ref, cutOff: next.cutOff })
+      // A round that answers nothing would go round for ever without ever letting a signal in.
+      for (const { ref } of next.calls) assert(journal.has('tool.result', ref), 'a call was run and has no result')
       continue
     }
     if (next.step >= STEPS_MAX) {

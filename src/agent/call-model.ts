@@ -1,7 +1,7 @@
 /** One call of the model: asked of the gate, paid for in advance, journalled before and after. */
 import type { AgentParts } from './agent-parts.types.ts'
 import { describeBlock } from './constraint-engine.ts'
-import type { Journal } from './journal.ts'
+import { selectHistory } from './history.ts'
 import { type Model, ModelError, type ModelRequest, type ModelUsage } from './model/model.types.ts'
 import { costMicros, worstCaseMicros } from './model/model-prices.ts'
 import { projectMessages } from './projection.ts'
@@ -11,12 +11,6 @@ import type { Turn, TurnEnding } from './turn.types.ts'
 const ANSWER_TOKENS_MAX = 8192
 /** A token is at least this many bytes in practice; dividing by less overestimates the cost, which is the safe side. */
 const BYTES_PER_TOKEN = 3
-/** Earlier conversation that is sent along, in bytes of journal payload. */
-const HISTORY_BYTES_MAX = 96_000
-/** Earlier turns looked at; the window's start moves in steps of this many, so that the cached prefix mostly holds. */
-const HISTORY_TURNS_MAX = 64
-const HISTORY_STEP_TURNS = 8
-
 /** Journals the model's next message; a refusal ends the turn. */
 export const callModel = async (parts: AgentParts, turn: Turn, step: number): Promise<TurnEnding | null> => {
   const { journal, ledger, model } = parts
@@ -89,28 +83,12 @@ const reserve = (
 }
 
 const buildRequest = ({ journal, tools, systemPrompt }: AgentParts, turn: Turn): ModelRequest => {
-  const history = historyWindow(journal, turn.id)
   return {
     system: systemPrompt,
     tools: tools.definitions,
-    messages: projectMessages([...history, turn.id].flatMap((id) => journal.ofTurn(id))),
+    messages: projectMessages([...selectHistory(journal, turn.id), ...journal.ofTurn(turn.id)]),
     maxTokens: ANSWER_TOKENS_MAX,
   }
-}
-
-/** Earlier turns, oldest first, as many as fit; the oldest is the 1st, 9th, 17th ... of all as far as that leaves any. */
-const historyWindow = (journal: Journal, current: string): readonly string[] => {
-  const earlier = journal.turns(HISTORY_TURNS_MAX).filter((id) => id !== current)
-  let bytes = 0
-  let fitting = 0
-  for (const id of earlier) {
-    bytes += journal.ofTurn(id).reduce((sum, event) => sum + JSON.stringify(event.payload).length, 0)
-    if (bytes > HISTORY_BYTES_MAX) break
-    fitting++
-  }
-  const earlierCount = journal.turnCount() - 1
-  const left = Math.ceil((earlierCount - fitting) / HISTORY_STEP_TURNS) * HISTORY_STEP_TURNS
-  return earlier.slice(0, left < earlierCount ? earlierCount - left : fitting).reverse()
 }
 
 const MODEL_FAULTS: Readonly<Record<ModelError['fault'], (error: ModelError) => string>> = {

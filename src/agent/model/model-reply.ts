@@ -1,7 +1,15 @@
 import { z } from 'zod'
 import { ModelError, type ModelReply, type ModelUsage } from './model.types.ts'
 
+/** Levels that a tool's input may nest: no tool needs five, and SQLite's JSON ends at 1,000. */
+const INPUT_DEPTH_MAX = 64
+/** Characters of one tool input, as JSON: the largest write, with room for escapes. */
+const INPUT_CHARACTERS_MAX = 8_000_000
+
 const tokensSchema = z.int().min(0)
+
+// What the service itself issues and accepts back; anything else would be refused with the whole history, for ever.
+const toolIdSchema = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/)
 
 const usageSchema = z
   .object({
@@ -23,12 +31,14 @@ const blockSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), text: z.string() }),
   z.object({
     type: z.literal('tool_use'),
-    id: z.string().min(1),
-    name: z.string().min(1),
-    input: z.record(z.string(), z.unknown()),
+    id: toolIdSchema,
+    name: toolIdSchema,
+    input: z
+      .record(z.string(), z.unknown())
+      .refine((input) => !isDeeperThan(input, INPUT_DEPTH_MAX), `nests deeper than ${INPUT_DEPTH_MAX}`),
   }),
-  z.looseObject({ type: z.literal('thinking') }),
-  z.looseObject({ type: z.literal('redacted_thinking') }),
+  z.looseObject({ type: z.literal('thinking') }).refine((block) => !isDeeperThan(block, INPUT_DEPTH_MAX)),
+  z.looseObject({ type: z.literal('redacted_thinking') }).refine((block) => !isDeeperThan(block, INPUT_DEPTH_MAX)),
 ])
 
 const replySchema = z.object({
@@ -46,6 +56,11 @@ const replySchema = z.object({
   ]),
   usage: usageSchema,
 })
+
+const isDeeperThan = (value: unknown, levels: number): boolean =>
+  value !== null &&
+  typeof value === 'object' &&
+  (levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1)))
 
 /** A message as the SDK assembled it, before anything in it is believed. */
 export type RawMessage = {
@@ -94,6 +109,7 @@ const withoutInput = (block: { readonly type: string; readonly id?: unknown; rea
 
 /** At the output limit a cut call is expected and its stop reason keeps it from running; elsewhere it is a fault. */
 const parseToolJson = (json: string, cut: boolean): unknown => {
+  if (json.length > INPUT_CHARACTERS_MAX) throw new ModelError('malformed', "a tool call's input is too long")
   try {
     return JSON.parse(json)
   } catch (cause) {

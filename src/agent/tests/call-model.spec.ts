@@ -107,19 +107,16 @@ describe('a fault of the model service', () => {
     expect(error?.payload).toMatchObject({ partialText: 'half an answer' })
   })
 
-  test('leaves nothing of a half answer in the next request, which is answered', async () => {
+  test('leaves nothing of a half answer in the next request, which says that the first one is over', async () => {
     await using loop = createTestLoop({ answer: play(broken({ kind: 'eof', afterEvents: 4 }), say('whole')) })
     await loop.turn('first')
     expect((await loop.turn('second')).text).toBe('whole')
     expect(loop.requests[1]?.messages).toEqual([
-      {
-        role: 'user',
-        content: [
-          { type: 'text', text: 'first' },
-          { type: 'text', text: 'second' },
-        ],
-      },
+      { role: 'user', content: [{ type: 'text', text: 'first' }] },
+      { role: 'assistant', content: [{ type: 'text', text: expect.stringContaining('answered this itself') }] },
+      { role: 'user', content: [{ type: 'text', text: 'second' }] },
     ])
+    expect(JSON.stringify(loop.requests[1]?.messages)).not.toContain('half an answer')
   })
 })
 
@@ -132,10 +129,15 @@ describe('earlier turns', () => {
     return block?.type === 'text' ? (block.text.split(':')[0] ?? '') : ''
   }
 
-  test('are sent as far as they fit, also when only a few do', async () => {
+  test('are all sent when one of them is long: it is shortened and says so', async () => {
     await using loop = createTestLoop({ answer: play(say('ok')) })
-    await talk(loop, 1, 6, 30_000)
-    expect(firstTurnSent(loop)).toBe('3')
+    await talk(loop, 1, 1, 10)
+    await talk(loop, 2, 2, 300_000)
+    await talk(loop, 3, 3, 10)
+    expect(firstTurnSent(loop)).toBe('1')
+    const sent = JSON.stringify(loop.requests.at(-1)?.messages)
+    expect(sent).toContain('shortened: 300002 characters')
+    expect(sent.length).toBeLessThan(10_000)
   })
 
   test('keep the same beginning over eight turns, so that the cached prefix holds', async () => {

@@ -76,6 +76,22 @@ describe('an answer', () => {
     expect(() => parseModelReply(message(fields), noJson)).toThrow(expect.objectContaining({ fault: 'malformed' }))
   })
 
+  test.each(['toolu_\ud800', 'toolu a', 'a/b', '', 'x'.repeat(129)])(
+    'with the tool id %j, which no service takes back, is malformed',
+    (id) => {
+      const parse = () => parseModelReply(message({ content: [toolUse(id)], stop_reason: 'tool_use' }), noJson)
+      expect(parse).toThrow(expect.objectContaining({ fault: 'malformed' }))
+    },
+  )
+
+  test('whose tool input nests deeper than the journal can hold is malformed', () => {
+    const deep = `{"a":${'['.repeat(1100)}${']'.repeat(1100)}}`
+    const parse = (json: string) =>
+      parseModelReply(message({ content: [toolUse('a')], stop_reason: 'tool_use' }), new Map([[0, json]]))
+    expect(() => parse(deep)).toThrow(expect.objectContaining({ fault: 'malformed' }))
+    expect(parse('{"a":[[[1]]]}').content).toHaveLength(1)
+  })
+
   test('a tool input cannot reach the prototype of anything', () => {
     const reply = parseModelReply(
       message({ content: [toolUse('a')], stop_reason: 'tool_use' }),
