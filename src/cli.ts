@@ -70,7 +70,9 @@ const runCommand = async (entry: CommandEntry, rest: readonly string[], io: Io):
   }
   const run = await entry.load()
   const abort = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => abort.abort())
+  // A command that does not look at the signal is simply ended by it.
+  const signals = entry.endsAtSignal ? (['SIGINT', 'SIGTERM', 'SIGHUP'] as const) : []
+  for (const signal of signals) process.once(signal, () => abort.abort())
   const home = values['home']
   return run({
     positionals,

@@ -93,10 +93,7 @@ export const readConfig = (
   options: { readonly home?: string | undefined; readonly model?: string | undefined },
   environment: Environment = process.env,
 ): { readonly config: Config; readonly secrets: Secrets } => {
-  if (options.home === '') throw new NodeError('USAGE', '--home names no folder', { hint: 'is a variable empty?' })
-  const home = homePaths(
-    resolve(callerFolder(environment), options.home ?? emptyToAbsent(environment['PLAITED_HOME']) ?? defaultHome()),
-  )
+  const home = readHome(options.home, environment)
   const fromFile = readConfigFile(home.configFile)
   const given = Object.fromEntries(
     Object.keys(variables).map((name) => [name, emptyToAbsent(environment[name]) ?? emptyToAbsent(fromFile[name])]),
@@ -125,6 +122,14 @@ export const readConfig = (
   }
 }
 
+/** Where the home is, without looking into it. @throws {NodeError} USAGE when `--home` is empty. */
+export const readHome = (given: string | undefined, environment: Environment = process.env): Home => {
+  if (given === '') throw new NodeError('USAGE', '--home names no folder', { hint: 'is a variable empty?' })
+  return homePaths(
+    resolve(callerFolder(environment), given ?? emptyToAbsent(environment['PLAITED_HOME']) ?? defaultHome()),
+  )
+}
+
 /** A dropped uid cannot enter /root, so root keeps its home elsewhere. */
 const defaultHome = (): string => (isRoot() ? '/var/lib/plaited' : join(homedir(), '.plaited'))
 
@@ -138,7 +143,7 @@ const readConfigFile = (path: string): Readonly<Record<string, string>> => {
   if (size > CONFIG_FILE_BYTES_MAX)
     throw invalid(`is over ${CONFIG_FILE_BYTES_MAX} bytes`, 'keep one NAME=value per line')
   const values: Record<string, string> = {}
-  for (const [index, raw] of readFileSync(path, 'utf8').split('\n').entries()) {
+  for (const [index, raw] of readLines(path, invalid).entries()) {
     const line = raw.trim()
     if (line === '' || line.startsWith('#')) continue
     const match = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line)
@@ -154,6 +159,14 @@ const readConfigFile = (path: string): Readonly<Record<string, string>> => {
     values[name] = value.replace(/^(["'])(.*)\1$/, '$2')
   }
   return values
+}
+
+const readLines = (path: string, invalid: (message: string, hint: string) => NodeError): readonly string[] => {
+  try {
+    return readFileSync(path, 'utf8').split('\n')
+  } catch (error) {
+    throw invalid(error instanceof Error ? error.message : String(error), 'make it a file that this user can read')
+  }
 }
 
 /** As the owner sees it. */

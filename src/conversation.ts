@@ -13,9 +13,11 @@ import type { Channel } from './channels/channels.types.ts'
 import type { OwnerGate } from './channels/owner-gate.ts'
 import { type ControlWord, parseControlWord } from './control-words.ts'
 import { createLane } from './utils/lane.ts'
+import { NodeError } from './utils/node-error.ts'
 
 /** Why a turn was ended from outside; the reply says it. */
 const STOPPED = 'Stopped.'
+const DID_STOP = { end: 'control', text: 'Stopped the running turn.' } as const
 const SHUT_DOWN = 'Stopped: the node was shut down.'
 
 /** Turn ids need only be unique within a home. */
@@ -49,41 +51,20 @@ export type Conversation = {
 }
 
 export const createConversation = (parts: ConversationParts): Conversation => {
-  const { inbox, outbox, journal, ownerGate } = parts
+  const { inbox, outbox } = parts
   const channels = new Map<string, Channel>()
   const lane = createLane()
-  let running: { readonly turn: string; readonly abort: AbortController; readonly ended: Promise<void> } | null = null
-  let ending = false
+  const turns = createTurnRunner(parts, channels)
   let failed = false
-
-  const run = async ({ id, intent }: StartedTurn): Promise<void> => {
-    const abort = new AbortController()
-    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
-    const channel = channels.get(intent.channel)
-    running = { turn: id, abort, ended }
-    try {
-      const progress: Turn['progress'] = (event) => channel?.progress?.(intent.messageId, event)
-      const result = await answer(parts, { id, intent, signal: abort.signal, progress })
-      journal.transaction('turn.end', () => {
-        journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: result.end, text: result.text } })
-        outbox.add({ key: id, channel: intent.channel, turn: id, replyTo: intent.messageId, text: result.text })
-        inbox.answered(id)
-      })
-    } finally {
-      running = null
-      end()
-    }
-    if (channel) await deliver(outbox, channel)
-  }
 
   // Replies leave through the lane only: two deliveries at once could send the same one twice.
   const drain = async (): Promise<void> => {
     for (const channel of channels.values()) await deliver(outbox, channel)
-    const interrupted = resumeTurn(parts)
-    if (interrupted) await run(interrupted)
-    for (let message = inbox.next(); message && !ending; message = inbox.next()) {
+    const interrupted = turns.isEnding() ? null : resumeTurn(parts)
+    if (interrupted) await turns.run(interrupted)
+    for (let message = inbox.next(); message && !turns.isEnding(); message = inbox.next()) {
       const started = startTurn(parts, message)
-      if (started) await run(started)
+      if (started) await turns.run(started)
     }
   }
 
@@ -97,36 +78,78 @@ export const createConversation = (parts: ConversationParts): Conversation => {
     }
   }
 
+  return {
+    serve: async (channel, signal) => {
+      channels.set(channel.name, channel)
+      signal.addEventListener('abort', turns.shutDown, { once: true })
+      if (signal.aborted) turns.shutDown()
+      void lane.run(drainOrFail)
+      for await (const { id, senderId, text } of channel.poll(signal)) {
+        const message = { channel: channel.name, messageId: id, senderId, text }
+        const isNew = inbox.accept(message)
+        // The turn that it is to stop runs ahead of it in the lane.
+        if (isNew && parseControlWord(text) === 'stop' && parts.ownerGate(message).ok) turns.stopFor(id)
+        void lane.run(drainOrFail)
+      }
+      await lane.idle()
+    },
+    stop: turns.stop,
+    runningTurn: turns.running,
+    idle: lane.idle,
+    exclusive: lane.run,
+  }
+}
+
+/** At most one turn at a time, and the ways to end it from outside. */
+const createTurnRunner = (parts: ConversationParts, channels: ReadonlyMap<string, Channel>) => {
+  const { inbox, outbox, journal } = parts
+  /** Messages that ended a turn when they came in: their own turn only says so. */
+  const stopped = new Set<string>()
+  let current: { readonly turn: string; readonly abort: AbortController; readonly ended: Promise<void> } | null = null
+  let ending = false
+
+  const run = async ({ id, intent }: StartedTurn): Promise<void> => {
+    const abort = new AbortController()
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+    const channel = channels.get(intent.channel)
+    current = { turn: id, abort, ended }
+    try {
+      const progress: Turn['progress'] = (event) => channel?.progress?.(intent.messageId, event)
+      const turn = { id, intent, signal: abort.signal, progress }
+      const result = stopped.delete(intent.messageId) ? DID_STOP : await answer(parts, turn)
+      journal.transaction('turn.end', () => {
+        journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: result.end, text: result.text } })
+        outbox.add({ key: id, channel: intent.channel, turn: id, replyTo: intent.messageId, text: result.text })
+        inbox.answered(id)
+      })
+    } finally {
+      current = null
+      end()
+    }
+    if (channel) await deliver(outbox, channel)
+  }
+
   const stop = async (): Promise<boolean> => {
-    const turn = running
+    const turn = current
     turn?.abort.abort(STOPPED)
     await turn?.ended
     return turn !== null
   }
 
   return {
-    serve: async (channel, signal) => {
-      channels.set(channel.name, channel)
-      // What is queued waits for the next start; only the running turn is ended.
-      const shutDown = () => {
-        ending = true
-        running?.abort.abort(SHUT_DOWN)
-      }
-      signal.addEventListener('abort', shutDown, { once: true })
-      void lane.run(drainOrFail)
-      for await (const { id, senderId, text } of channel.poll(signal)) {
-        const message = { channel: channel.name, messageId: id, senderId, text }
-        const isNew = inbox.accept(message)
-        // The turn that it is to stop runs ahead of it in the lane.
-        if (isNew && parseControlWord(text) === 'stop' && ownerGate(message).ok) void stop()
-        void lane.run(drainOrFail)
-      }
-      await lane.idle()
-    },
+    run,
     stop,
-    runningTurn: () => running?.turn ?? null,
-    idle: lane.idle,
-    exclusive: lane.run,
+    stopFor: (messageId: string): void => {
+      if (current) stopped.add(messageId)
+      void stop()
+    },
+    /** What is queued waits for the next start; only the running turn is ended. */
+    shutDown: (): void => {
+      ending = true
+      current?.abort.abort(SHUT_DOWN)
+    },
+    running: () => current?.turn ?? null,
+    isEnding: () => ending,
   }
 }
 
@@ -168,23 +191,26 @@ const resumeTurn = ({ inbox, journal, ownerGate }: ConversationParts): StartedTu
   return null
 }
 
+/** Sends what waits, in order. What may have arrived stays marked as being sent, and goes out again as a repeat. */
 const deliver = async (outbox: Outbox, channel: Channel): Promise<void> => {
   for (const message of outbox.pending(channel.name)) {
     outbox.sending(message.key)
-    try {
-      await channel.send(message)
-    } catch {
-      // This attempt certainly did not arrive: it waits until somebody can take it. An earlier one may have.
-      if (!message.repeat) outbox.unsent(message.key)
+    const arrived = await channel.send(message).catch(() => 'unknown' as const)
+    if (arrived === true) outbox.sent(message.key)
+    else {
+      if (arrived === false && !message.repeat) outbox.unsent(message.key)
       return
     }
-    outbox.sent(message.key)
   }
 }
 
 const answer = async (parts: ConversationParts, turn: Turn): Promise<Pick<TurnResult, 'end' | 'text'>> => {
   const word = parseControlWord(turn.intent.text)
-  if (!word) return runTurn(await parts.agentParts(), turn)
+  if (!word) {
+    const agent = await parts.agentParts().catch((error: unknown) => toNodeError(error))
+    if (!(agent instanceof NodeError)) return runTurn(agent, turn)
+    return { end: 'model-error', text: `The model cannot be started: ${agent.message}` }
+  }
   const ref = `${turn.id}/${word}`
   if (parts.journal.has('tool.start', ref)) {
     const text = `I was interrupted while doing "${word}" and do not know how far it came: see 'log', then say it again.`
@@ -193,3 +219,6 @@ const answer = async (parts: ConversationParts, turn: Turn): Promise<Pick<TurnRe
   parts.journal.append({ type: 'tool.start', turn: turn.id, ref, payload: { tool: word } })
   return { end: 'control', text: await parts.answerControlWord(word) }
 }
+
+const toNodeError = (error: unknown): NodeError =>
+  error instanceof NodeError ? error : new NodeError('INTERNAL', String(error), { cause: error })

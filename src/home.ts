@@ -46,6 +46,7 @@ export const prepareHome = (home: Home, sandboxGroup: number | null): void =>
       if (sandboxGroup !== null) chownSync(folder, -1, sandboxGroup)
       chmodSync(folder, sandboxGroup === null ? 0o700 : 0o710) // also a folder that was there, from a backup
     }
+    chmodSync(home.run, 0o700) // what holds the control socket is its only wall
     for (const folder of [home.data, home.run]) accessSync(folder, constants.W_OK)
     for (const file of [home.state, home.lease]) closeSync(openSync(file, 'a', 0o600))
   })

@@ -9,6 +9,7 @@ import type { CliChannel } from './channels/cli/cli.ts'
 import type { Conversation } from './conversation.ts'
 import type { NodeStatus, Operations, UndoReport } from './operations.ts'
 import type { SandboxLanes } from './parts.ts'
+import { NodeError } from './utils/node-error.ts'
 
 export type OperationParts = Pick<AgentParts, 'clock' | 'ledger' | 'workspace'> & {
   readonly cli: CliChannel
@@ -54,12 +55,20 @@ export const createOperations = (parts: OperationParts): Operations => {
       }
     },
     stop: conversation.stop,
-    say: cli.say,
+    say: (message, progress, remote) =>
+      inbox.has(cli.name, message.messageId)
+        ? Promise.reject(
+            new NodeError('USAGE', `message ${message.messageId} was taken before`, {
+              hint: 'give each message a new id',
+            }),
+          )
+        : cli.say(message, progress, remote),
     undo: () => conversation.exclusive(parts.undo),
     log: async (limit) => workspace.log(limit),
     diff: (turn) => workspace.diff(turn),
     events: async ({ after, limit }) => journal.after(after, limit),
-    execute: (operation) => lanes.sandbox.run(parts.operate(operation), { signal: new AbortController().signal }),
+    execute: (operation, signal = new AbortController().signal) =>
+      lanes.sandbox.run(parts.operate(operation), { signal }),
     auditDecisions: async () => decisions.verify(),
   }
 }

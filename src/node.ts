@@ -1,13 +1,14 @@
 /** The composition root: configuration in, a node out, in the order in which a message travels. */
 import type { AgentParts } from './agent/agent-parts.types.ts'
 import { createCommitRecord } from './agent/commit-record.ts'
-import { createConstraintEngine, unsafeOperatorCall } from './agent/constraint-engine.ts'
-import { installSeedRules, loadRules, type RuleSet } from './agent/constraint-store.ts'
+import { unsafeOperatorCall } from './agent/constraint-engine.ts'
+import { installSeedRules } from './agent/constraint-store.ts'
 import { createDecisionChain } from './agent/decision-chain.ts'
 import { createInbox } from './agent/inbox.ts'
 import { createJournal, type JournalHook } from './agent/journal.ts'
 import { takeLease } from './agent/lease.ts'
 import { createLedger } from './agent/ledger.ts'
+import { createLiveGate, createLiveRules, type LiveRules } from './agent/live-rules.ts'
 import { createOutbox } from './agent/outbox.ts'
 import { createPermissionEventBuilder } from './agent/permission-event.ts'
 import { openState } from './agent/persistence.ts'
@@ -52,10 +53,10 @@ export const createNode = async (options: NodeOptions): Promise<PlaitedNode> => 
   const { config } = options
   prepareHome(config.home, config.dropTo?.gid ?? null)
   installSeedRules(config.home.constraints, SEED_RULES)
-  const ruleSet = loadRules(config.home.constraints)
+  const rules = createLiveRules(config.home.constraints)
   const stores = openStores(options)
   try {
-    return await compose(options, ruleSet, stores)
+    return await compose(options, rules, stores)
   } catch (error) {
     stores.close()
     throw diskFault(error, config.home.root)
@@ -84,13 +85,13 @@ const openStores = ({ config, clock = systemClock, atPoint = () => {} }: NodeOpt
 
 const compose = async (
   { config, secrets, clock = systemClock }: NodeOptions,
-  ruleSet: RuleSet,
+  rules: LiveRules,
   stores: ReturnType<typeof openStores>,
 ): Promise<PlaitedNode> => {
   const { home } = config
   const { journal, inbox, outbox, ledger, decisions } = stores
   const build = createPermissionEventBuilder(clock, config.timezone)
-  const gate = createConstraintEngine({ ruleSet, build, decisions })
+  const gate = createLiveGate({ rules, build, decisions })
   const lanes = createSandboxLanes(config)
   const workspace = createWorkspaceRepo({
     worktree: home.workspace,
@@ -105,7 +106,9 @@ const compose = async (
   const agentParts = async (): Promise<AgentParts> => ({
     ...{ clock, journal, ledger, gate, sandbox: lanes.sandbox, tools: createToolSet(), workspace },
     model: await model.get(),
-    systemPrompt: createSystemPrompt(ruleSet.rules),
+    get systemPrompt() {
+      return createSystemPrompt(rules.current().rules)
+    },
   })
 
   const cli = createCliChannel()
@@ -124,7 +127,7 @@ const compose = async (
     ...{ cli, clock, conversation, decisions, inbox, journal, ledger, lanes, workspace, undo },
     operate: (operation) => gate.operate(operation, unsafeOperatorCall),
     describe: () => ({
-      ...{ home: home.root, rules: ruleSet.rules.length, serving },
+      ...{ home: home.root, rules: rules.current().rules.length, serving },
       ...{ model: modelName(config), scripted: config.model === null },
     }),
   })

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import type { SandboxOutcome, ToolOperation } from './agent/agent.types.ts'
 import type { WorkspaceCommit } from './agent/workspace/workspace.types.ts'
-import type { ChannelProgress } from './channels/channels.types.ts'
+import type { Say } from './channels/channels.types.ts'
 
 export type NodeStatus = {
   readonly home: string
@@ -51,17 +51,13 @@ export type Operations = {
   /** Ends the running turn at once; false when none runs. */
   readonly stop: () => Promise<boolean>
   /** Rejects with the reason of `gone` once that aborts: nobody listens any more, and the reply is kept for the next one. */
-  readonly say: (
-    message: { readonly messageId: string; readonly text: string },
-    progress: (progress: ChannelProgress) => void,
-    gone?: AbortSignal,
-  ) => Promise<string>
+  readonly say: Say
   readonly undo: () => Promise<UndoReport>
   readonly log: (limit: number) => Promise<readonly LoggedCommit[]>
   readonly diff: (turn: string | null) => Promise<string>
   readonly events: (query: { readonly after: number; readonly limit: number }) => Promise<readonly LoggedEvent[]>
   /** Runs an operation past the rules, for the operator's command line. */
-  readonly execute: (operation: ToolOperation) => Promise<SandboxOutcome>
+  readonly execute: (operation: ToolOperation, signal?: AbortSignal) => Promise<SandboxOutcome>
   readonly auditDecisions: () => Promise<DecisionAudit>
 }
 

@@ -3,7 +3,7 @@
  * start as after any crash. Nothing may be lost, answered twice, or done twice.
  */
 import { expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, watch } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createDecisionChain } from '../src/agent/decision-chain.ts'
 import { createJournal } from '../src/agent/journal.ts'
@@ -15,7 +15,7 @@ import { homePaths } from '../src/home.ts'
 import { systemClock } from '../src/utils/clock.ts'
 import type { CrashPlan, CrashReport } from './crash-child.ts'
 import { describeWhen, projectRoot } from './helpers.ts'
-import { temporaryHome } from './run-plaited.ts'
+import { type TemporaryHome, temporaryHome } from './run-plaited.ts'
 
 const CHILD = join(projectRoot, 'test', 'crash-child.ts')
 
@@ -93,16 +93,17 @@ const examine = (root: string) => {
 const linesOf = (path: string): readonly string[] =>
   existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter(Boolean) : []
 
-const POINTS: readonly Point[] = [
-  { point: 'turn.start', occurrence: 1 },
-  { point: 'model.request', occurrence: 1 },
-  { point: 'model.message', occurrence: 1 },
-  { point: 'tool.start', occurrence: 2 },
-  { point: 'tool.result', occurrence: 1 },
-  { point: 'model.request', occurrence: 3 },
-  { point: 'model.message', occurrence: 3 },
-  { point: 'workspace.commit', occurrence: 1 },
-  { point: 'turn.end', occurrence: 1 },
+/** Where it dies, and the commits that the turn then has: what was uncommitted at the restart is set apart. */
+const POINTS: readonly (Point & { readonly commits: readonly ('owner' | 'turn')[] })[] = [
+  { point: 'turn.start', occurrence: 1, commits: ['turn'] },
+  { point: 'model.request', occurrence: 1, commits: ['turn'] },
+  { point: 'model.message', occurrence: 1, commits: ['turn'] },
+  { point: 'tool.start', occurrence: 2, commits: ['owner'] },
+  { point: 'tool.result', occurrence: 1, commits: ['owner', 'turn'] },
+  { point: 'model.request', occurrence: 3, commits: ['owner'] },
+  { point: 'model.message', occurrence: 3, commits: ['owner'] },
+  { point: 'workspace.commit', occurrence: 1, commits: ['turn'] },
+  { point: 'turn.end', occurrence: 1, commits: ['turn'] },
 ]
 
 const TIMEOUT_MS = 60_000
@@ -113,7 +114,7 @@ describeWhen(reason === null, reason ?? '', 'kill -9 of a node', () => {
   test(
     'at each point of the journal, one after the other, loses nothing and does nothing twice',
     async () => {
-      using root = temporaryHome()
+      using root = crashHome()
       const nameOf = ({ point, occurrence }: Point) => `${point}-${occurrence}`
       for (const killAt of POINTS) {
         const log = nameOf(killAt)
@@ -135,28 +136,33 @@ describeWhen(reason === null, reason ?? '', 'kill -9 of a node', () => {
       expect(done).toEqual({ ...everyWord, 'tool.start-2': ['x'] })
       const unsure = [...replies].filter(([, text]) => text.includes('UNKNOWN')).map(([id]) => id)
       expect(unsure).toEqual(['tool.start-2'])
-      expect(commits).toEqual(POINTS.map(() => 'turn'))
+      expect(commits).toEqual(POINTS.flatMap((killAt) => killAt.commits).toReversed())
     },
     TIMEOUT_MS,
   )
 
   test(
-    'while a command runs ends the command too, and what it had done is kept and committed once',
+    'while a command runs ends the command too; what it did and what the owner did meanwhile is kept, whatever is undone',
     async () => {
-      using root = temporaryHome()
+      using root = crashHome()
       await recover(root.path, 'first') // so that there is a workspace to watch
       const { workspace } = homePaths(root.path)
       const marker = `97531.${process.pid}`
-      const messages = [{ id: 'm1', text: `run echo x >> log.txt; sleep ${marker}` }]
+      const untilItSleeps = 'while [ "$(cat /proc/$!/comm)" != sleep ]; do :; done'
+      const messages = [{ id: 'm1', text: `run sleep ${marker} & ${untilItSleeps}; echo x >> log.txt; wait` }]
       const child = start({ home: root.path, messages, killAt: null })
       await appearance(workspace, 'log.txt')
       expect(processesWith(marker).filter((pid) => pid !== `${child.pid}`)).not.toEqual([])
       child.kill('SIGKILL')
       await child.exited
-      const { late } = await recover(root.path, 'last')
-      expect(late).toMatchObject([{ text: expect.stringContaining('UNKNOWN') }])
-      expect(examine(root.path).commits).toEqual(['turn'])
-      expect(git(workspace, 'show', 'HEAD:log.txt')).toBe('x')
+      writeFileSync(join(workspace, 'mine.txt'), 'mine')
+      const { late } = await recover(root.path, 'last', 'undo')
+      const found = git(workspace, 'log', '-1', '--format=%H').slice(0, 10)
+      const told = new RegExp(`UNKNOWN.*found after the restart are commit ${found}, apart`, 's')
+      expect(late).toMatchObject([{ text: expect.stringMatching(told) }])
+      expect(examine(root.path).commits).toEqual(['owner'])
+      expect(git(workspace, 'show', 'HEAD:log.txt', 'HEAD:mine.txt')).toBe('x\nmine')
+      expect(linesOf(join(workspace, 'mine.txt'))).toEqual(['mine'])
       expect(processesWith(marker)).toEqual([])
     },
     TIMEOUT_MS,
@@ -165,7 +171,7 @@ describeWhen(reason === null, reason ?? '', 'kill -9 of a node', () => {
   test(
     'right after an undo does not undo a second turn',
     async () => {
-      using root = temporaryHome()
+      using root = crashHome()
       await recover(root.path, 'm1', 'write a.txt: one')
       await crash(
         root.path,
@@ -187,7 +193,7 @@ describeWhen(reason === null, reason ?? '', 'kill -9 of a node', () => {
   test(
     'at the same place at every start ends with a turn that is given up and answered',
     async () => {
-      using root = temporaryHome()
+      using root = crashHome()
       const killAt = { point: 'model.request', occurrence: 1 }
       for (let attempt = 0; attempt < 4; attempt++) await crash(root.path, [{ id: 'm1', text: 'hello' }], killAt)
       const { late } = await recover(root.path, 'last')
@@ -209,6 +215,26 @@ const appearance = (folder: string, name: string): Promise<void> =>
     const watcher = watch(folder, look)
     look()
   })
+
+/** A home whose processes go with it: a bubblewrap that died while it set up leaves a child that waits for ever. */
+const crashHome = (): TemporaryHome => {
+  const home = temporaryHome()
+  return {
+    path: home.path,
+    [Symbol.dispose]: () => {
+      for (const pid of processesWith(home.path)) endProcess(Number(pid))
+      home[Symbol.dispose]()
+    },
+  }
+}
+
+const endProcess = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
 
 const processesWith = (word: string): readonly string[] =>
   readdirSync('/proc')

@@ -38,7 +38,7 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
 
   test('commits what tools wrote, undoes it, and stays readable for the caller', async () => {
     await bash('mkdir -p notes; echo one >notes/a.txt; mkfifo pipe; git init -q nest; echo x >nest/file')
-    const commit = await fixture.turn('t1')
+    const { commit } = await fixture.turn('t1')
     expect(commit?.files.map(({ path }) => path)).toEqual(['nest/file', 'notes/a.txt'])
     await bash('echo two >notes/a.txt; rm nest/file')
     await fixture.turn('t2')
@@ -74,11 +74,11 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
   test('a file that the sandbox cannot read is left out, and everything else committed', async () => {
     await bash('echo 1 >secret; echo 1 >open; chmod 000 secret')
     expect(await fixture.turn('t5')).toMatchObject({
-      files: [{ path: 'open', change: 'added' }],
+      commit: { files: [{ path: 'open', change: 'added' }] },
       leftOut: ['secret'],
     })
     await bash('chmod 600 secret')
-    expect(await fixture.turn('t6')).toMatchObject({ files: [{ path: 'secret', change: 'added' }] })
+    expect(await fixture.turn('t6')).toMatchObject({ commit: { files: [{ path: 'secret', change: 'added' }] } })
   })
 
   test('no tool reaches the git dir, the link to it, or its guards', async () => {

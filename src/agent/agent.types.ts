@@ -40,9 +40,20 @@ export type PermittedCall = {
   readonly operation: ToolOperation
 }
 
+/** A file that a search found; `hit` is the line of it (`12:text`), null when the search was for names. */
+export type SearchMatch = { readonly path: string; readonly hit: string | null }
+
 /** What a call came back with. `failed` is an expected refusal of the tool (no such file, no match), not an exception. */
 export type SandboxOutcome =
   | { readonly kind: 'text'; readonly text: string; readonly truncated: boolean }
+  /** Not for the model yet: each file has to be asked about first (`show-matches.ts`). */
+  | {
+      readonly kind: 'matches'
+      readonly of: 'file' | 'line'
+      readonly matches: readonly SearchMatch[]
+      /** How many there are altogether, more than `matches` when it was cut; null when nobody counted further. */
+      readonly total: number | null
+    }
   | {
       readonly kind: 'process'
       /** null when the process was killed by us. */

@@ -1,9 +1,17 @@
-/** The end of a turn that may have changed the workspace: one commit, and a plain word about what is not in it. */
+/**
+ * What a turn leaves in the workspace: one commit at its end, and a plain word about what is not in it. What is found
+ * uncommitted when an interrupted turn goes on becomes a commit of its own, because the owner may have worked meanwhile.
+ */
 import { z } from 'zod'
 import { NodeError } from '../utils/node-error.ts'
 import type { AgentParts } from './agent-parts.types.ts'
 import type { Journal } from './journal.ts'
 import type { Turn, TurnEnding, TurnResult } from './turn.types.ts'
+
+/** More commits than one turn can have: one for each start of the node, its own, and one of the owner's edits. */
+const COMMITS_OF_TURN_MAX = 20
+/** As the log shows commits. */
+const SHORT_SHA_CHARS = 10
 
 const started = z.object({ tool: z.string() })
 const committed = z.object({ leftOut: z.array(z.string()).default([]) })
@@ -14,33 +22,67 @@ export const mayHaveChanged = ({ journal, tools }: Pick<AgentParts, 'journal' | 
     .ofTurn(turn)
     .some((event) => event.type === 'tool.start' && !tools.find(started.parse(event.payload).tool)?.idempotent)
 
-/** A commit that fails is told to the owner, never hidden. */
-export const commitTurn = async (
-  { journal, tools, workspace }: AgentParts,
-  turn: Turn,
-  { end, text }: TurnEnding,
-): Promise<TurnResult> => {
-  if (!mayHaveChanged({ journal, tools }, turn.id)) return { end, text, commit: null }
+/**
+ * Before an interrupted turn goes on: sets apart what is uncommitted, so that no undo takes it back. The turn ends here
+ * when that fails, for its commit would hold work of the owner.
+ */
+export const commitFound = async (parts: AgentParts, turn: Turn): Promise<TurnResult | null> => {
+  const isResumed = parts.journal.ofTurn(turn.id).some((event) => event.type === 'turn.resume')
+  if (!isResumed || !mayHaveChanged(parts, turn.id)) return null
   try {
-    const commit = await workspace.commitTurn({ id: turn.id, intent: turn.intent.text, reason: firstLine(text) })
-    if (!commit) return { end, text, commit: null }
-    const { sha, leftOut } = commit
-    const newlyLeftOut = leftOut.filter((path) => !leftOutBefore(journal).has(path))
-    journal.append({ type: 'workspace.commit', turn: turn.id, ref: sha, payload: { sha, leftOut } })
-    turn.progress({ kind: 'commit', commit })
-    const note = `Not under git, so not undone by undo: ${newlyLeftOut.join(', ')}.`
-    return { end, text: newlyLeftOut.length > 0 ? `${text}\n\n${note}` : text, commit }
+    await parts.workspace.commitFound(turn.id)
+    return null
   } catch (error) {
-    if (!(error instanceof NodeError)) throw error
-    const note = `The changes of this turn are not committed: ${error.message}.${error.hint ? ` ${error.hint}.` : ''}`
-    return { end, text: `${text}\n\n${note}`, commit: null }
+    const text = `I was interrupted and did not go on: what I found after the restart is not committed: ${describe(error)}`
+    return { end: 'crashed', text, commit: null }
   }
 }
 
-/** What the last commit left out was told then. */
+/** A commit that fails is told to the owner, never hidden. */
+export const commitTurn = async (parts: AgentParts, turn: Turn, { end, text }: TurnEnding): Promise<TurnResult> => {
+  const { journal, workspace } = parts
+  if (!mayHaveChanged(parts, turn.id)) return { end, text, commit: null }
+  const reply = joinNotes(text, describeFound(parts, turn.id))
+  try {
+    const { commit, leftOut } = await workspace.commitTurn({
+      id: turn.id,
+      intent: turn.intent.text,
+      reason: firstLine(text),
+    })
+    const told = leftOutBefore(journal)
+    const newlyLeftOut = leftOut.filter((path) => !told.has(path))
+    if (commit || newlyLeftOut.length > 0) {
+      const payload = { sha: commit?.sha ?? null, leftOut }
+      journal.append({ type: 'workspace.commit', turn: turn.id, ref: commit?.sha ?? turn.id, payload })
+    }
+    if (commit) turn.progress({ kind: 'commit', commit })
+    const note = newlyLeftOut.length > 0 ? `Not under git, so not undone by undo: ${newlyLeftOut.join(', ')}.` : null
+    return { end, text: joinNotes(reply, note), commit }
+  } catch (error) {
+    const note = `The changes of this turn are not committed: ${describe(error)}`
+    return { end, text: joinNotes(reply, note), commit: null }
+  }
+}
+
+/** Read from the record, so that it is said also when a later crash interrupted the turn again. */
+const describeFound = ({ workspace }: AgentParts, turn: string): string | null => {
+  const found = workspace.log(COMMITS_OF_TURN_MAX).filter((commit) => commit.kind === 'owner' && commit.turn === turn)
+  if (found.length === 0) return null
+  const shas = found.map(({ sha }) => sha.slice(0, SHORT_SHA_CHARS)).toReversed()
+  return `Changes found after the restart are commit ${shas.join(' and ')}, apart from this turn: undo leaves them.`
+}
+
+/** What is left out was told when it was first seen. */
 const leftOutBefore = (journal: Journal): ReadonlySet<string> => {
   const last = journal.newest('workspace.commit')
   return new Set(last ? committed.parse(last.payload).leftOut : [])
 }
+
+const describe = (error: unknown): string => {
+  if (!(error instanceof NodeError)) throw error
+  return `${error.message}.${error.hint ? ` ${error.hint}.` : ''}`
+}
+
+const joinNotes = (text: string, note: string | null): string => (note === null ? text : `${text}\n\n${note}`)
 
 const firstLine = (text: string): string => text.trimStart().split('\n', 1)[0] ?? ''

@@ -12,7 +12,7 @@ import type { Listener, Rule } from '../constraint-language/rule.types.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { PermittedCall, ToolOperation } from './agent.types.ts'
 import type { RuleSet } from './constraint-store.ts'
-import type { DecisionChain } from './decision-chain.ts'
+import type { DecisionChain, DecisionEntry } from './decision-chain.ts'
 import type { EventContext, PermissionEventBuilder } from './permission-event.ts'
 import type { PermissionQuestion } from './tools/tool.types.ts'
 import { questionFor } from './tools/tools.ts'
@@ -41,10 +41,23 @@ export type PermissionGate = {
     operation: ToolOperation,
     context: EventContext,
   ) => { readonly ok: true; readonly call: PermittedCall } | { readonly ok: false; readonly decision: Decision }
+  /**
+   * Decides about reading each file that a permitted search found, before its name or text goes anywhere. Every file that
+   * is blocked is recorded; one that is allowed stands in the row of its search.
+   */
+  readonly permitFiles: (paths: Iterable<string>, context: EventContext) => PermittedFiles
   /** Decides about an action that no sandbox runs (a model call, a payment) and records it. */
   readonly decide: (question: PermissionQuestion, context: EventContext) => Decision
   /** Mints a call without asking the rules; for the operator's own command line. */
   readonly operate: (operation: ToolOperation, reason: typeof unsafeOperatorCall) => PermittedCall
+}
+
+/** Which files of a search may be shown, and what the model is told about the rest. */
+export type PermittedFiles = {
+  readonly allowed: ReadonlySet<string>
+  readonly blockedCount: number
+  /** The rules that blocked, each once, in words that name no file. */
+  readonly blockedBy: readonly string[]
 }
 
 /** Answers what the rules say about an event, without recording or advancing anything. */
@@ -68,11 +81,11 @@ export const createConstraintEngine = ({
   readonly decisions: DecisionChain
 }): PermissionGate => {
   const rules = createRuleEngine(ruleSet.rules)
-  const record = (question: PermissionQuestion, context: EventContext): { decision: Decision; seq: number } => {
+  const judge = (question: PermissionQuestion, context: EventContext): { decision: Decision; entry: DecisionEntry } => {
     const built = build(question.type, question.input, context)
     const decision = built.ok ? rules.decide(built.event) : refusal(built)
     const blockers = decision.outcome === 'blocked' ? decision.blockedBy : []
-    const seq = decisions.append({
+    const entry: DecisionEntry = {
       type: question.type,
       turn: context.turn ?? null,
       toolUseId: context.toolUseId ?? null,
@@ -81,8 +94,12 @@ export const createConstraintEngine = ({
       reason: describeBlock(decision),
       rulesHash: ruleSet.hash,
       detail: built.ok ? built.event.detail : question.input,
-    })
-    return { decision, seq }
+    }
+    return { decision, entry }
+  }
+  const record = (question: PermissionQuestion, context: EventContext): { decision: Decision; seq: number } => {
+    const { decision, entry } = judge(question, context)
+    return { decision, seq: decisions.append(entry) }
   }
   const mint = (operation: ToolOperation, toolUseId: string, decisionSeq: number): PermittedCall =>
     Object.freeze({ operation: Object.freeze(operation), toolUseId, decisionSeq }) as PermittedCall
@@ -92,6 +109,19 @@ export const createConstraintEngine = ({
       return decision.outcome === 'allowed'
         ? { ok: true, call: mint(operation, context.toolUseId ?? '', seq) }
         : { ok: false, decision }
+    },
+    permitFiles: (paths, context) => {
+      const judged = [...new Set(paths)].map((path) => ({
+        path,
+        ...judge({ type: 'permission:file:read', input: { path } }, context),
+      }))
+      const blocked = judged.filter(({ decision }) => decision.outcome !== 'allowed')
+      decisions.appendAll(blocked.map(({ entry }) => entry))
+      return {
+        allowed: new Set(judged.flatMap(({ path, decision }) => (decision.outcome === 'allowed' ? [path] : []))),
+        blockedCount: blocked.length,
+        blockedBy: [...new Set(blocked.flatMap(({ decision }) => nameRules(decision)))],
+      }
     },
     decide: (question, context) => record(question, context).decision,
     operate: (operation, _reason) => {
@@ -121,6 +151,12 @@ export const describeBlock = (decision: Decision): string | null => {
     )
     .join('; ')
 }
+
+/** Without the fault of a rule, which may quote what was judged. */
+const nameRules = (decision: Decision): readonly string[] =>
+  decision.outcome === 'malformed'
+    ? [decision.message]
+    : decision.blockedBy.map(({ by, sentence }) => `${by}: ${sentence}`)
 
 const refusal = (built: {
   readonly refusal: 'blocked' | 'malformed'

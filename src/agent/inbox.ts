@@ -13,6 +13,7 @@ export type InboundMessage = {
 export type Inbox = {
   /** Stores a message; false when the channel had delivered it before. */
   readonly accept: (message: InboundMessage) => boolean
+  readonly has: (channel: string, messageId: string) => boolean
   /** Oldest message that nobody has taken; a refused or answered one is never returned again. */
   readonly next: () => InboundMessage | null
   readonly take: (message: Pick<InboundMessage, 'channel' | 'messageId'>, turn: string) => void
@@ -29,6 +30,9 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
   const insert = database.query<undefined, [string, string, number, string, string, string, string]>(
     `insert into inbound (channel, message_id, at, sender, text, lane, principal) values (?, ?, ?, ?, ?, ?, ?)
      on conflict do nothing`,
+  )
+  const has = database.query<{ found: number }, [string, string]>(
+    'select 1 as found from inbound where channel = ? and message_id = ?',
   )
   const next = database.query<InboundMessage, []>(
     `select ${COLUMNS} from inbound where state = 'queued' order by seq limit 1`,
@@ -47,6 +51,7 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
       state.transaction(
         () => insert.run(channel, messageId, clock.now(), senderId, text, OWNER_LANE, OWNER_PRINCIPAL).changes === 1,
       ),
+    has: (channel, messageId) => has.get(channel, messageId) !== null,
     next: () => next.get(),
     take: ({ channel, messageId }, turn) => setState('taken', turn, channel, messageId),
     refuse: ({ channel, messageId }) => setState('refused', null, channel, messageId),

@@ -94,8 +94,9 @@ export const createJournal = (state: State, clock: Clock, atPoint: JournalHook):
     'select seq, at, turn, type, ref, payload from events where type = ? order by seq desc limit 1',
   )
   const openTurn = database.query<{ turn: string }, []>(
-    `select turn from events s where type = 'turn.start'
-       and not exists (select 1 from events e where e.type = 'turn.end' and e.ref = s.turn) order by seq limit 1`,
+    // One lane: only the newest turn can be open.
+    `select turn from (select turn from events where type = 'turn.start' order by seq desc limit 1) newest
+       where not exists (select 1 from events e where e.type = 'turn.end' and e.ref = newest.turn)`,
   )
   const sessions = createSessions(state, clock)
   return {

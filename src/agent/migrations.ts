@@ -88,6 +88,8 @@ export const MIGRATIONS: readonly string[] = [
     principal text not null
   ) strict;
 
+  create index outbox_unsent on outbox (channel, seq) where state <> 'sent';
+
   create table spend (
     seq integer primary key,
     at integer not null,

@@ -5,6 +5,7 @@ import type { AgentParts } from './agent-parts.types.ts'
 import { mayHaveChanged } from './commit-turn.ts'
 import { type Decision, describeBlock } from './constraint-engine.ts'
 import type { ToolUseBlock } from './model/model.types.ts'
+import { showMatches } from './show-matches.ts'
 import type { PreparedCall } from './tools/tool.types.ts'
 import type { Turn } from './turn.types.ts'
 
@@ -54,7 +55,9 @@ export const createCallRunner = (parts: AgentParts, turn: Turn) => {
     const isFirstEffect = !tools.find(block.name)?.idempotent && !mayHaveChanged(parts, turn.id)
     if (isFirstEffect) await workspace.commitOwnerEdits() // so that the turn's commit holds only the turn's changes
     start(block, ref)
-    return describeOutcome(await sandbox.run(permission.call, { signal: turn.signal }))
+    const outcome = await sandbox.run(permission.call, { signal: turn.signal })
+    if (outcome.kind !== 'matches') return describeOutcome(outcome)
+    return describeOutcome(showMatches(outcome, (paths) => gate.permitFiles(paths, context)))
   }
 
   const decideResult = async (block: ToolUseBlock, place: { ref: string; cutOff: boolean }): Promise<Result> => {
@@ -85,6 +88,9 @@ export const createCallRunner = (parts: AgentParts, turn: Turn) => {
 
 const decoder = new TextDecoder()
 
+/** What the model reads of each of stdout and stderr: its context is dear, and the journal keeps every result. */
+const OUTPUT_CHARACTERS_MAX = 25_000
+
 const KILLED: Readonly<Record<NonNullable<Extract<SandboxOutcome, { kind: 'process' }>['killedBy']>, string>> = {
   timeout: 'It was killed at its time limit: split the work, or ask for a longer timeout.',
   output: 'It was killed because it printed too much: write to a file and read the part you need.',
@@ -94,7 +100,7 @@ const KILLED: Readonly<Record<NonNullable<Extract<SandboxOutcome, { kind: 'proce
 }
 
 /** What the model reads. Output comes first, then what is notable about how it ended. */
-export const describeOutcome = (outcome: SandboxOutcome): Result => {
+export const describeOutcome = (outcome: Exclude<SandboxOutcome, { kind: 'matches' }>): Result => {
   if (outcome.kind === 'failed') return failed(outcome.message)
   if (outcome.kind === 'text')
     return ok(outcome.truncated ? `${outcome.text}\n[cut here: the rest is over the limit]` : outcome.text)
@@ -102,7 +108,17 @@ export const describeOutcome = (outcome: SandboxOutcome): Result => {
   if (outcome.truncated) notes.push('[output cut at its limit]')
   if (outcome.killedBy) notes.push(`[${KILLED[outcome.killedBy]}]`)
   else if (outcome.exitCode !== 0) notes.push(`[exit code ${outcome.exitCode}]`)
-  const output = [decoder.decode(outcome.stdout), decoder.decode(outcome.stderr)].filter((text) => text !== '')
+  const output = [outcome.stdout, outcome.stderr].map(readTail).filter((text) => text !== '')
   const isError = outcome.killedBy !== null || outcome.exitCode !== 0
-  return { content: [...output.map((text) => text.replace(/\n$/, '')), ...notes].join('\n'), isError }
+  return { content: [...output, ...notes].join('\n'), isError }
+}
+
+/** The end of a stream, where a command says how it went, cut at a line. */
+const readTail = (bytes: Uint8Array): string => {
+  const text = decoder.decode(bytes).replace(/\n$/, '')
+  if (text.length <= OUTPUT_CHARACTERS_MAX) return text
+  const tail = text.slice(-OUTPUT_CHARACTERS_MAX)
+  const from = tail.indexOf('\n') + 1
+  const leftOut = text.length - tail.length + from
+  return `[${leftOut} characters left out: write output to a file to read all of it]\n${tail.slice(from).toWellFormed()}`
 }

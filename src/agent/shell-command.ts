@@ -10,6 +10,12 @@ const NESTED_SCRIPTS_MAX = 4
 /** Commands kept of one script; more than this is reported as a parse error, which rules may block. */
 const COMMANDS_MAX = 256
 
+/**
+ * Expansions (`$(`, `${`, `<(`, `>(`) in one script, counted in its text before it is parsed: the parser takes time
+ * quadratic in how deep they nest, 1 s for the longest command full of them, 25 ms for this many.
+ */
+const EXPANSIONS_MAX = 256
+
 const SHELLS = new Set(['sh', 'bash', 'dash', 'zsh', 'ksh', 'busybox'])
 
 export type ParsedCommand = {
@@ -51,7 +57,13 @@ export const parseShellCommand = (script: string): ShellCommand => {
 
 type Place = { readonly via: ParsedCommand['via']; readonly depth: number }
 
+const EXPANSION_START = /\$[({]|[<>]\(/g
+
 const readScript = (script: string, findings: Findings, place: Place): void => {
+  if ((script.match(EXPANSION_START)?.length ?? 0) > EXPANSIONS_MAX) {
+    findings.parseError ??= `more than ${EXPANSIONS_MAX} expansions`
+    return
+  }
   try {
     visit(parse(script), findings, place)
   } catch (error) {

@@ -21,8 +21,8 @@ export type Channel = {
   readonly identity: () => { readonly id: string }
   /** Yields messages until the signal aborts or the other side has ended. */
   readonly poll: (signal: AbortSignal) => AsyncGenerator<IncomingMessage>
-  /** Contract: rejects only when the message certainly did not arrive. */
-  readonly send: (message: OutgoingMessage) => Promise<void>
+  /** Resolves with whether it has arrived, and rejects when that cannot be known: it is sent again then, as a repeat. */
+  readonly send: (message: OutgoingMessage) => Promise<boolean>
   /** What happens while a message is being answered, for channels that can show it. Must not throw. */
   readonly progress?: (replyTo: string, progress: TurnProgress) => void
 }
@@ -30,3 +30,21 @@ export type Channel = {
 /** What someone who sent a message sees before its reply: its progress, and replies that nobody had taken. */
 export type ChannelProgress =
   TurnProgress | { readonly kind: 'late-reply'; readonly text: string; readonly repeat: boolean }
+
+/** A speaker in another process, who may leave without hearing the reply. */
+export type RemoteSpeaker = {
+  /** Aborts when the speaker has left. */
+  readonly gone: AbortSignal
+  /** Resolves when the speaker has the reply; rejects when that cannot be known. */
+  readonly heard: Promise<void>
+}
+
+/**
+ * Hands in a message of the local owner. Resolves with the reply, or rejects when the speaker leaves: the turn goes on
+ * then. `messageId` must be new. @throws {NodeError} USAGE when it is not.
+ */
+export type Say = (
+  message: { readonly messageId: string; readonly text: string },
+  progress: (progress: ChannelProgress) => void,
+  remote?: RemoteSpeaker,
+) => Promise<string>

@@ -16,8 +16,8 @@ const LINE_CHARACTERS_MAX = 1_000_000
 const PROMPT = 'you> '
 
 export type Chat = {
-  /** Sends a message, shows its progress and its reply. */
-  readonly turn: (text: string) => Promise<void>
+  /** Sends a message, shows its progress and its reply; false when it was refused unsent. */
+  readonly turn: (text: string) => Promise<boolean>
 }
 
 export const createChat = (operations: Operations, io: Io, { streams }: { readonly streams: boolean }): Chat => {
@@ -25,8 +25,10 @@ export const createChat = (operations: Operations, io: Io, { streams }: { readon
   let count = 0
   return {
     turn: async (text) => {
-      if (text.length > LINE_CHARACTERS_MAX)
-        return io.error(`plaited: a message has at most ${LINE_CHARACTERS_MAX} characters\n`)
+      if (text.length > LINE_CHARACTERS_MAX) {
+        io.error(`plaited: a message has at most ${LINE_CHARACTERS_MAX} characters\n`)
+        return false
+      }
       let streamed = ''
       const reply = await operations.say({ messageId: `${run}-${++count}`, text }, (progress) => {
         if (progress.kind === 'text' && streams) {
@@ -41,15 +43,17 @@ export const createChat = (operations: Operations, io: Io, { streams }: { readon
       // What was streamed is already on the screen; only what the node added is not.
       const rest = reply.startsWith(streamed.trim()) ? reply.slice(streamed.trim().length) : reply
       io.out(`${escapeUnsafeCharacters(rest)}\n`)
+      return true
     },
   }
 }
 
-/** Runs until the input ends or the signal aborts. */
+/** Runs until the input ends or the signal aborts; resolves with whether every message was answered. */
 export const runChatLoop = async (
   operations: Operations,
   { io, signal }: { readonly io: Io; readonly signal: AbortSignal },
-): Promise<void> => {
+): Promise<boolean> => {
+  if (signal.aborted) return false
   const chat = createChat(operations, io, { streams: io.isTerminal })
   const lines = createInterface({
     input: io.stdin,
@@ -57,14 +61,17 @@ export const runChatLoop = async (
     prompt: PROMPT,
     ...(io.isTerminal ? { output: process.stdout } : {}),
   })
-  const stopped = Promise.withResolvers<void>()
+  const stopped = Promise.withResolvers<false>()
   signal.addEventListener('abort', () => {
     lines.close()
-    stopped.resolve()
+    stopped.resolve(false)
   })
   lines.on('SIGINT', () => lines.close())
   try {
-    await Promise.race([io.isTerminal ? talk(lines, chat, operations) : readAll(lines, chat, io), stopped.promise])
+    return await Promise.race([
+      io.isTerminal ? talk(lines, chat, operations) : readAll(lines, chat, io),
+      stopped.promise,
+    ])
   } finally {
     lines.close()
   }
@@ -72,15 +79,17 @@ export const runChatLoop = async (
 
 type Lines = ReturnType<typeof createInterface>
 
-const readAll = async (lines: Lines, chat: Chat, io: Io): Promise<void> => {
+const readAll = async (lines: Lines, chat: Chat, io: Io): Promise<boolean> => {
+  let answeredAll = true
   for await (const line of lines) {
     if (line.trim() === '') continue
     io.out(`> ${escapeUnsafeCharacters(line)}\n`)
-    await chat.turn(line)
+    answeredAll = (await chat.turn(line)) && answeredAll
   }
+  return answeredAll
 }
 
-const talk = async (lines: Lines, chat: Chat, operations: Operations): Promise<void> => {
+const talk = async (lines: Lines, chat: Chat, operations: Operations): Promise<boolean> => {
   const failure = Promise.withResolvers<never>()
   let queue: Promise<void> = Promise.resolve()
   let waiting = 0
@@ -100,4 +109,5 @@ const talk = async (lines: Lines, chat: Chat, operations: Operations): Promise<v
   const closed = new Promise<void>((resolve) => lines.once('close', resolve))
   await Promise.race([closed, failure.promise])
   await queue
+  return true
 }

@@ -23,15 +23,15 @@ export const runChat: RunCommand = async (invocation) => {
     }
     const operations = createControlClient(socket)
     await greet(operations, invocation.io)
-    await runChatLoop(operations, invocation)
-    return 0
+    return (await runChatLoop(operations, invocation)) ? 0 : 1
   }
   const node = await createNode({ config, secrets })
+  let answeredAll = false
   await runNodeWithChat({ node, socket, signal: invocation.signal }, async (operations) => {
     await greet(operations, invocation.io)
-    await runChatLoop(operations, invocation)
+    answeredAll = await runChatLoop(operations, invocation)
   })
-  return 0
+  return answeredAll ? 0 : 1
 }
 
 /** Serves the node for as long as `chat` lasts; a node that fails ends the chat, a signal ends the running turn. */
@@ -41,6 +41,7 @@ export const runNodeWithChat = async (
 ): Promise<void> => {
   const end = new AbortController()
   signal.addEventListener('abort', () => end.abort())
+  if (signal.aborted) end.abort()
   const control = startControlServer(socket, node.operations)
   try {
     const served = node.serve(end.signal)

@@ -4,12 +4,14 @@ import type { CommandEntry } from './command.types.ts'
 export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'demo',
+    endsAtSignal: true,
     summary: 'the whole node with a scripted model: plays a short script; on a terminal it stays open',
     usage: 'demo [--home DIR]',
     load: async () => (await import('./demo.ts')).runDemo,
   },
   {
     name: 'chat',
+    endsAtSignal: true,
     summary: 'talk to the agent; piped, each line is one turn',
     usage: 'chat [--home DIR] [--model scripted|MODEL]',
     options: { model: { type: 'string' } },
@@ -17,6 +19,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'start',
+    endsAtSignal: true,
     summary: 'the node with all configured channels and HTTP, until a signal',
     usage: 'start [--home DIR] [--model scripted|MODEL]',
     options: { model: { type: 'string' } },
@@ -81,6 +84,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'events',
+    endsAtSignal: true,
     summary: 'the journal, oldest first; --follow waits for more',
     usage: 'events [--follow] [--after SEQ] [--home DIR] [--json]',
     options: { follow: { type: 'boolean' }, after: { type: 'string' } },
@@ -94,6 +98,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'bench',
+    endsAtSignal: true,
     summary: 'measures the node, each figure beside its floor from the same run',
     usage: 'bench [--json]',
     load: async () => (await import('./bench.ts')).runBench,

@@ -26,6 +26,8 @@ export type CommandEntry = {
   readonly summary: string
   readonly usage: string
   readonly options?: NonNullable<ParseArgsConfig['options']>
+  /** It ends by itself, in order, when its signal aborts. */
+  readonly endsAtSignal?: true
   /** Everything behind the name is handed over unparsed. */
   readonly raw?: true
   readonly load: () => Promise<RunCommand>

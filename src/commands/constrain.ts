@@ -1,3 +1,4 @@
+import { printableJson } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'
 import { loadHomeRules } from './load-rules.ts'
@@ -12,7 +13,7 @@ export const runConstrain: RunCommand = async ({ positionals, home, json, io }) 
   }
   const { config, ruleSet } = loadHomeRules(home)
   const rules = ruleSet.rules.map(({ key, sentence }) => ({ rule: key, sentence }))
-  if (json) io.out(`${JSON.stringify({ folder: config.home.constraints, rules })}\n`)
+  if (json) io.out(`${printableJson({ folder: config.home.constraints, rules })}\n`)
   else io.out(`${rules.map(({ rule, sentence }) => `${rule}\n    ${sentence}`).join('\n')}\n`)
   return 0
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { createExplain, type Decision } from '../agent/constraint-engine.ts'
 import { createPermissionEventBuilder } from '../agent/permission-event.ts'
 import { systemClock } from '../utils/clock.ts'
+import { printableJson } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'
 import { loadHomeRules } from './load-rules.ts'
@@ -20,7 +21,7 @@ export const runDecide: RunCommand = async ({ positionals, home, io }) => {
   const explain = createExplain(ruleSet, createPermissionEventBuilder(systemClock, config.timezone))
   const decision = explain(event.type, event.detail)
   if (decision.outcome === 'malformed') throw malformed(decision.message)
-  io.out(`${JSON.stringify(answer(decision))}\n`)
+  io.out(`${printableJson(answer(decision))}\n`)
   return decision.outcome === 'allowed' ? 0 : 1
 }
 

@@ -1,3 +1,4 @@
+import { escapeUnsafeCharacters, printableJson } from '../utils/escape-unsafe-characters.ts'
 import type { RunCommand } from './command.types.ts'
 import { withOperations } from './with-operations.ts'
 
@@ -5,6 +6,6 @@ export const runDiff: RunCommand = (invocation) =>
   withOperations(invocation, async (operations) => {
     const turn = invocation.positionals[0] ?? null
     const diff = await operations.diff(turn)
-    invocation.io.out(invocation.json ? `${JSON.stringify({ turn, diff })}\n` : diff)
+    invocation.io.out(invocation.json ? `${printableJson({ turn, diff })}\n` : escapeUnsafeCharacters(diff))
     return 0
   })

@@ -1,10 +1,8 @@
 /** Everything the node needs, looked at one by one: name, state, and the command that mends it. */
 import { chmodSync, existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { loadRules } from '../agent/constraint-store.ts'
 import { priceOf } from '../agent/model/model-prices.ts'
-import { type Config, modelName, readConfig } from '../config.ts'
-import { homePaths } from '../home.ts'
+import { type Config, modelName, readConfig, readHome } from '../config.ts'
 import type { NodeStatus } from '../operations.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, RunCommand } from './command.types.ts'
@@ -32,21 +30,10 @@ const render = ({ name, state, detail, mend }: Check): string =>
 
 /** What can be put right without asking: permissions that are wider than they may be. */
 const fix = ({ home }: Invocation): readonly string[] => {
-  const configFile = configFileOf(home)
-  if (configFile === null || (statSync(configFile).mode & 0o077) === 0) return []
+  const { configFile } = readHome(home)
+  if (!existsSync(configFile) || (statSync(configFile).mode & 0o077) === 0) return []
   chmodSync(configFile, 0o600)
   return [`${configFile} is readable by its owner only`]
-}
-
-/** Found without reading the configuration, which may be what is broken. */
-const configFileOf = (home: string | undefined): string | null => {
-  try {
-    readConfig({ home })
-    return null
-  } catch (error) {
-    const path = error instanceof NodeError ? (/^(\S+config\.env): other users/.exec(error.message)?.[1] ?? null) : null
-    return path !== null && existsSync(path) ? homePaths(join(path, '..')).configFile : null
-  }
 }
 
 const examine = async (invocation: Invocation): Promise<readonly Check[]> => {

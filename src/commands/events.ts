@@ -1,6 +1,6 @@
 import type { LoggedEvent } from '../operations.ts'
 import { formatInstant } from '../utils/clock.ts'
-import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
+import { escapeUnsafeCharacters, printableJson } from '../utils/escape-unsafe-characters.ts'
 import type { RunCommand } from './command.types.ts'
 import { parseCount } from './parse-count.ts'
 import { withOperations } from './with-operations.ts'
@@ -19,7 +19,7 @@ export const runEvents: RunCommand = (invocation) => {
   return withOperations(invocation, async (operations) => {
     while (!signal.aborted) {
       const events = await operations.events({ after, limit: PAGE_ROWS })
-      for (const event of events) io.out(`${json ? JSON.stringify(event) : describeEvent(event)}\n`)
+      for (const event of events) io.out(`${json ? printableJson(event) : describeEvent(event)}\n`)
       after = events.at(-1)?.seq ?? after
       if (events.length === PAGE_ROWS) continue
       if (values['follow'] !== true) break
@@ -30,7 +30,7 @@ export const runEvents: RunCommand = (invocation) => {
 }
 
 const describeEvent = ({ seq, at, turn, type, payload }: LoggedEvent): string => {
-  const text = escapeUnsafeCharacters(JSON.stringify(payload))
+  const text = escapeUnsafeCharacters(printableJson(payload))
   const shown = text.length > PAYLOAD_CHARACTERS_MAX ? `${text.slice(0, PAYLOAD_CHARACTERS_MAX)}...` : text
   return `${String(seq).padStart(6)}  ${formatInstant(at)}  ${(turn ?? '-').padEnd(13)}  ${type.padEnd(16)}  ${shown}`
 }

@@ -1,4 +1,5 @@
 import { describeLog } from '../describe.ts'
+import { printableJson } from '../utils/escape-unsafe-characters.ts'
 import type { RunCommand } from './command.types.ts'
 import { parseCount } from './parse-count.ts'
 import { withOperations } from './with-operations.ts'
@@ -15,7 +16,7 @@ export const runLog: RunCommand = (invocation) => {
   })
   return withOperations(invocation, async (operations) => {
     const commits = await operations.log(limit)
-    invocation.io.out(`${invocation.json ? JSON.stringify({ commits }) : describeLog(commits)}\n`)
+    invocation.io.out(`${invocation.json ? printableJson({ commits }) : describeLog(commits)}\n`)
     return 0
   })
 }

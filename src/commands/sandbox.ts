@@ -1,5 +1,7 @@
 import type { SandboxOutcome, ToolOperation } from '../agent/agent.types.ts'
 import { resolveWorkspacePath } from '../agent/permission-event.ts'
+import { showMatch } from '../agent/show-matches.ts'
+import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, Io, RunCommand } from './command.types.ts'
 import { parseCount } from './parse-count.ts'
@@ -55,8 +57,12 @@ const printOutcome = (outcome: SandboxOutcome, io: Io): number => {
     return 1
   }
   if (outcome.kind === 'text') {
-    io.out(outcome.text)
+    io.out(process.stdout.isTTY ? escapeUnsafeCharacters(outcome.text) : outcome.text)
     if (outcome.truncated) io.error('plaited: cut at the output limit\n')
+    return 0
+  }
+  if (outcome.kind === 'matches') {
+    io.out(outcome.matches.map(showMatch).join('\n'))
     return 0
   }
   process.stdout.write(outcome.stdout)

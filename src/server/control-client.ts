@@ -60,7 +60,10 @@ export const createControlClient = (socket: string): Operations => {
         const event = JSON.parse(line) as SayLine
         if (event.kind === 'progress') progress(event.progress)
         if (event.kind === 'error') throw toError(event.error)
-        if (event.kind === 'reply') return event.text
+        if (event.kind === 'reply') {
+          await call('/heard', { messageId: message.messageId })
+          return event.text
+        }
       }
       throw gone(null)
     },

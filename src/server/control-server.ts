@@ -4,14 +4,14 @@
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { z } from 'zod'
-import type { ChannelProgress } from '../channels/channels.types.ts'
 import { type Operations, toolOperationSchema } from '../operations.ts'
 import { NodeError } from '../utils/node-error.ts'
+import { faultOf, readBody } from './control-protocol.ts'
+import { createSayStream, heardSchema } from './say-stream.ts'
 
 /** Bytes of one request: a message or a file to write. */
 const REQUEST_BYTES_MAX = 16 * 1024 * 1024
 
-const saySchema = z.strictObject({ messageId: z.string().min(1).max(128), text: z.string().max(1_000_000) })
 const logSchema = z.strictObject({ limit: z.int().min(1).max(10_000) })
 const diffSchema = z.strictObject({ turn: z.string().max(64).nullable() })
 const eventsSchema = z.strictObject({ after: z.int().nonnegative(), limit: z.int().min(1).max(1000) })
@@ -22,26 +22,31 @@ export type ControlServer = { readonly close: () => Promise<void> }
 /** The caller holds the home's lease, so a socket that is already there belongs to a dead node and is replaced. */
 export const startControlServer = (socket: string, operations: Operations): ControlServer => {
   rmSync(socket, { force: true })
+  const speech = createSayStream(operations)
   const routes: Readonly<Record<string, Route>> = {
-    '/status': route(nothing, operations.status),
-    '/stop': route(nothing, operations.stop),
-    '/undo': route(nothing, operations.undo),
+    '/status': route(nothing, () => operations.status()),
+    '/stop': route(nothing, () => operations.stop()),
+    '/undo': route(nothing, () => operations.undo()),
+    '/heard': route(heardSchema, async ({ messageId }) => speech.heard(messageId)),
     '/log': route(logSchema, ({ limit }) => operations.log(limit)),
     '/diff': route(diffSchema, ({ turn }) => operations.diff(turn)),
-    '/events': route(eventsSchema, operations.events),
-    '/audit': route(nothing, operations.auditDecisions),
-    '/execute': route(toolOperationSchema, async (operation) => encodeOutcome(await operations.execute(operation))),
+    '/events': route(eventsSchema, (query) => operations.events(query)),
+    '/audit': route(nothing, () => operations.auditDecisions()),
+    // A client that leaves ends what it asked for.
+    '/execute': route(toolOperationSchema, async (operation, left) =>
+      encodeOutcome(await operations.execute(operation, left)),
+    ),
   }
   const answer = async (request: Request): Promise<Response> => {
     const { pathname } = new URL(request.url)
-    if (request.method !== 'POST') return respond({ ok: false, error: fault(new NodeError('USAGE', 'only POST')) })
-    if (pathname === '/say') return say(operations, request)
+    if (request.method !== 'POST') return respond({ ok: false, error: faultOf(new NodeError('USAGE', 'only POST')) })
+    if (pathname === '/say') return speech.say(request)
     const handler = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined
-    if (!handler) return respond({ ok: false, error: fault(new NodeError('USAGE', `no operation ${pathname}`)) })
+    if (!handler) return respond({ ok: false, error: faultOf(new NodeError('USAGE', `no operation ${pathname}`)) })
     try {
-      return respond({ ok: true, value: (await handler(await readBody(request))) ?? null })
+      return respond({ ok: true, value: (await handler(await readBody(request), request.signal)) ?? null })
     } catch (error) {
-      return respond({ ok: false, error: fault(error) })
+      return respond({ ok: false, error: faultOf(error) })
     }
   }
   const server = Bun.serve({
@@ -61,53 +66,14 @@ export const startControlServer = (socket: string, operations: Operations): Cont
   }
 }
 
-type Route = (body: unknown) => Promise<unknown>
+type Route = (body: unknown, left: AbortSignal) => Promise<unknown>
 
 const route =
-  <Body>(schema: z.ZodType<Body>, handle: (body: Body) => Promise<unknown>): Route =>
-  async (body) =>
-    handle(schema.parse(body))
+  <Body>(schema: z.ZodType<Body>, handle: (body: Body, left: AbortSignal) => Promise<unknown>): Route =>
+  async (body, left) =>
+    handle(schema.parse(body), left)
 
 const respond = (answer: unknown): Response => Response.json(answer)
-
-const readBody = async (request: Request): Promise<unknown> => {
-  const text = await request.text()
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new NodeError('USAGE', 'the body is not JSON', { cause: error })
-  }
-}
-
-/** Newline-delimited JSON: progress as it happens, the reply last. */
-const say = (operations: Operations, request: Request): Response => {
-  const encoder = new TextEncoder()
-  const gone = new AbortController()
-  const body = new ReadableStream<Uint8Array>({
-    start: async (controller) => {
-      const write = (line: unknown) => {
-        if (!gone.signal.aborted) controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`))
-      }
-      try {
-        const message = saySchema.parse(await readBody(request))
-        const progress = (event: ChannelProgress) => write({ kind: 'progress', progress: event })
-        write({ kind: 'reply', text: await operations.say(message, progress, gone.signal) })
-      } catch (error) {
-        write({ kind: 'error', error: fault(error) })
-      }
-      if (!gone.signal.aborted) controller.close()
-    },
-    // The other side has gone: the turn goes on and its reply is kept.
-    cancel: () => gone.abort(new NodeError('NOT_RUNNING', 'the speaker has gone')),
-  })
-  return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } })
-}
-
-const fault = (error: unknown) => {
-  if (error instanceof NodeError) return { code: error.code, message: error.message, hint: error.hint }
-  if (error instanceof z.ZodError) return { code: 'USAGE', message: z.prettifyError(error), hint: null }
-  return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), hint: null }
-}
 
 const encodeOutcome = (outcome: Awaited<ReturnType<Operations['execute']>>) =>
   outcome.kind === 'process'

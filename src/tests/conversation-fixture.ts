@@ -18,8 +18,8 @@ export type TestChannel = Channel & {
   readonly sent: OutgoingMessage[]
   /** Resolves with the reply to a message, once it has arrived. */
   readonly replyTo: (id: string) => Promise<OutgoingMessage>
-  /** What `send` does before a reply counts as arrived; by default nothing. */
-  onSend: (message: OutgoingMessage) => Promise<void> | void
+  /** Whether a reply arrives; by default it does. */
+  onSend: (message: OutgoingMessage) => Promise<boolean> | boolean
 }
 
 /** A channel beyond this machine: its senders are not the owner unless they are `OWNER`. */
@@ -44,11 +44,12 @@ export const createTestChannel = (name = 'letters'): TestChannel => {
     receive: (id, text, senderId = OWNER) => messages.push({ id, senderId, text }),
     sent: [],
     replyTo: (id) => arrivalOf(id).promise,
-    onSend: () => {},
+    onSend: () => true,
     send: async (message) => {
-      await channel.onSend(message)
+      if (!(await channel.onSend(message))) return false
       channel.sent.push(message)
       arrivalOf(message.replyTo).resolve(message)
+      return true
     },
   }
   return channel

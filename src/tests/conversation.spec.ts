@@ -221,7 +221,10 @@ describe('a reply', () => {
     })
     const cli = createCliChannel()
     const end = it.serve(cli)
-    const left = cli.say({ messageId: 'm1', text: 'hello' }, () => {}, gone.signal)
+    const left = cli.say({ messageId: 'm1', text: 'hello' }, () => {}, {
+      gone: gone.signal,
+      heard: Promise.resolve(),
+    })
     await asked.promise
     gone.abort('gone')
     expect(await left.catch((reason: unknown) => reason)).toBe('gone')
@@ -239,14 +242,29 @@ describe('a reply', () => {
     it.outbox.add({ key: 't0', channel: 'letters', turn: 't0', replyTo: 'm0', text: 'maybe twice' })
     it.outbox.sending('t0')
     const channel = createTestChannel()
-    channel.onSend = () => Promise.reject(new Error('no connection'))
+    channel.onSend = () => false
     await it.serve(channel)()
     expect(it.outbox.pending('letters')).toMatchObject([{ key: 't0', repeat: true }])
-    channel.onSend = () => {}
+    channel.onSend = () => true
     const end = it.serve(channel, it.restart())
     expect(await channel.replyTo('m0')).toMatchObject({ repeat: true })
     await end()
     expect(it.outbox.pending('letters')).toEqual([])
+  })
+
+  test('that its speaker took and never confirmed is shown to the next one, marked as a repeat', async () => {
+    await using it = createTestConversation({ answer: echo })
+    const cli = createCliChannel()
+    const end = it.serve(cli)
+    const heard = Promise.withResolvers<void>()
+    const speaker = { gone: new AbortController().signal, heard: heard.promise }
+    await cli.say({ messageId: 'm1', text: 'hello' }, () => {}, speaker)
+    heard.reject(new Error('the speaker died'))
+    const seen: ChannelProgress[] = []
+    await cli.say({ messageId: 'm2', text: 'hello again' }, (event) => seen.push(event))
+    await end()
+    expect(seen.filter(({ kind }) => kind === 'late-reply')).toMatchObject([{ repeat: true }])
+    expect(it.outbox.pending('cli')).toEqual([])
   })
 
   test('that was pending at a restart leaves without waiting for the next message', async () => {
@@ -268,6 +286,7 @@ describe('a reply', () => {
       attempts.push(replyTo)
       leaving.resolve()
       if (replyTo === 'm1') await arrived.promise
+      return true
     }
     const end = it.serve(channel)
     channel.receive('m1', 'hello')
@@ -286,12 +305,12 @@ describe('a reply', () => {
     const tried = Promise.withResolvers<void>()
     channel.onSend = () => {
       tried.resolve()
-      return Promise.reject(new Error('no connection'))
+      return false
     }
     const end = it.serve(channel)
     channel.receive('m1', 'hello')
     await tried.promise
-    channel.onSend = () => {}
+    channel.onSend = () => true
     channel.receive('m2', 'hello again')
     await channel.replyTo('m2')
     await end()

@@ -12,9 +12,6 @@ export type NodeErrorCode =
   | 'RULE_ILLEGAL'
   | 'SANDBOX_UNAVAILABLE'
   | 'SANDBOX_FAILED'
-  | 'TOOL_INPUT_INVALID'
-  | 'MODEL_UNREACHABLE'
-  | 'MODEL_REFUSED_REQUEST'
   | 'WORKSPACE_UNUSABLE'
   | 'WORKSPACE_CONFLICT'
   | 'GIT_MISSING'
@@ -22,7 +19,6 @@ export type NodeErrorCode =
   | 'NOTHING_TO_UNDO'
   | 'NOT_RUNNING'
   | 'NOT_AVAILABLE_YET'
-  | 'CONTROL_REFUSED'
   | 'INTERNAL'
 
 /** An operating fault: `message` says what is wrong, `hint` the owner's next step. A broken invariant is an assertion instead. */

@@ -27,9 +27,9 @@ const perform = async (root: WorkspaceRoot, operation: FileOperation): Promise<F
       return done(`replaced ${count} ${count === 1 ? 'occurrence' : 'occurrences'}`)
     }
     case 'glob':
-      return { kind: 'text', ...globFiles(root, operation) }
+      return { kind: 'matches', ...globFiles(root, operation) }
     case 'grep':
-      return { kind: 'text', ...(await grepFiles(root, operation)) }
+      return { kind: 'matches', ...(await grepFiles(root, operation)) }
   }
 }
 

@@ -10,7 +10,7 @@ import { NodeError } from '../../utils/node-error.ts'
 import { BUN_INSIDE, limitedCommand, type SandboxHost, WORKSPACE_INSIDE } from './bubblewrap-arguments.ts'
 import { whyNotExecuted } from './explain-failure.ts'
 import type { FileAnswer, FileOperation } from './file-worker.types.ts'
-import { ANSWER_BYTES_MAX, encodeFrame, REQUEST_BYTES_MAX, readFrames } from './frames.ts'
+import { ANSWER_BYTES_MAX, encodeFrame, REQUEST_BYTES_MAX, readFrames, SEARCH_MATCHES_MAX } from './frames.ts'
 import { type ConfinedProcess, launchConfined } from './launch-confined.ts'
 import { requireGitDir } from './reachability.ts'
 import { keepHead } from './supervise.ts'
@@ -24,6 +24,13 @@ const INPUT_CHARACTERS_MAX = REQUEST_BYTES_MAX / 6 - 1024
 
 const replySchema = z.discriminatedUnion('kind', [
   z.strictObject({ id: z.int(), kind: z.literal('text'), text: z.string(), truncated: z.boolean() }),
+  z.strictObject({
+    id: z.int(),
+    kind: z.literal('matches'),
+    of: z.enum(['file', 'line']),
+    matches: z.array(z.strictObject({ path: z.string(), hit: z.string().nullable() })).max(SEARCH_MATCHES_MAX),
+    total: z.int().nonnegative().nullable(),
+  }),
   z.strictObject({ id: z.int(), kind: z.literal('failed'), message: z.string() }),
 ])
 

@@ -10,6 +10,9 @@ export const REQUEST_BYTES_MAX = 64 * 1024 * 1024
 /** The longest list of the longest paths; whoever sends more than that is not our worker any more. */
 export const ANSWER_BYTES_MAX = 8 * 1024 * 1024
 
+/** What one search may find, lines or files. */
+export const SEARCH_MATCHES_MAX = 1000
+
 /** @throws {RangeError} when the document is longer than the reader will take. */
 export const encodeFrame = (document: unknown, bytesMax: number): Uint8Array => {
   const body = Buffer.from(JSON.stringify(document))

@@ -1,9 +1,13 @@
 /** The loop against the twin of the Messages API: real SDK, journal, ledger and gate; the sandbox is an object. */
 import { describe, expect, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
 import { NodeError } from '../../utils/node-error.ts'
 import type { JournalEvent } from '../journal.ts'
+import { createOpenedFixture } from '../workspace/tests/workspace-fixture.ts'
 import { parseRules, ruleOf, ruleSetOf } from './gate-fixture.ts'
 import { bash, calls, createTestLoop, play, resultsIn, say } from './loop-fixture.ts'
+
+const COMMIT = { sha: 'c0ffee', kind: 'turn', subject: 's', files: [], at: 1 } as const
 
 const NO_RM = parseRules({
   rm: `/** Nothing is removed. */
@@ -165,7 +169,7 @@ describe('a turn', () => {
         },
         commitTurn: async ({ id, intent, reason }) => {
           order.push(`turn ${id} ${intent} ${reason}`)
-          return { sha: 'c0ffee', kind: 'turn', turn: id, subject: 's', files: [], at: 1, leftOut: [] }
+          return { commit: { ...COMMIT, turn: id }, leftOut: [] }
         },
       },
     })
@@ -181,12 +185,28 @@ describe('a turn', () => {
       workspace: {
         commitTurn: async () => {
           commits++
-          return null
+          return { commit: null, leftOut: [] }
         },
       },
     })
     await loop.turn()
     expect(commits).toBe(0)
+  })
+
+  test('is told once which files git does not hold, also when it changed nothing else', async () => {
+    const leftOut = ['a.log']
+    await using loop = createTestLoop({
+      answer: (request) => (request.messages.at(-1)?.content[0]?.type === 'text' ? calls(bash('a')) : say('Did it.')),
+      workspace: { commitTurn: async () => ({ commit: null, leftOut }) },
+    })
+    expect(await loop.turn()).toEqual({
+      end: 'done',
+      text: 'Did it.\n\nNot under git, so not undone by undo: a.log.',
+      commit: null,
+    })
+    expect((await loop.turn()).text).toBe('Did it.')
+    leftOut.push('b.log')
+    expect((await loop.turn()).text).toEndWith('by undo: b.log.')
   })
 
   test('whose commit fails tells it after its answer', async () => {
@@ -284,10 +304,65 @@ describe('what a crash interrupted', () => {
     expect(loop.ran).toMatchObject([{ kind: 'read' }])
   })
 
+  const resumed = { type: 'turn.resume', ref: null, payload: {} } as const
+
+  test('after an effect has everything that is found set apart before its next step, and says so', async () => {
+    using fixture = await createOpenedFixture()
+    await using loop = createTestLoop({
+      answer: play(calls(bash('write')), say('went on')),
+      workspace: fixture.repo,
+      runInSandbox: async () => {
+        await fixture.write('after.txt', 'agent')
+        return { kind: 'text', text: '', truncated: false }
+      },
+    })
+    loop.open('t1', 'go', ...asked('bash'), started, resumed)
+    await fixture.write('a.txt', 'agent')
+    await fixture.write('mine.txt', 'mine')
+    const { text, commit } = await loop.resume('t1', 'go')
+    const [own, found] = fixture.record.list(10)
+    expect([own?.sha, found]).toMatchObject([commit?.sha ?? '', { kind: 'owner', turn: 't1' }])
+    expect(text).toBe(
+      `went on\n\nChanges found after the restart are commit ${found?.sha.slice(0, 10)}, apart from this turn: undo leaves them.`,
+    )
+    await fixture.repo.undo()
+    expect(readdirSync(fixture.worktree).toSorted()).toEqual(['.git', 'a.txt', 'mine.txt'])
+  })
+
+  test('before any effect leaves what is found to the commit of edits of the owner', async () => {
+    const order: string[] = []
+    const note = (name: string) => async () => {
+      order.push(name)
+      return null
+    }
+    await using loop = createTestLoop({
+      answer: play(say('went on')),
+      workspace: { commitFound: note('found'), commitOwnerEdits: note('owner') },
+    })
+    loop.open('t1', 'go', ...asked('bash'), resumed)
+    await loop.resume('t1', 'go')
+    expect(order).toEqual(['owner'])
+  })
+
+  test('ends there when what is found cannot be set apart, so that it is not committed as its own', async () => {
+    await using loop = createTestLoop({
+      answer: play(say('never asked')),
+      workspace: {
+        commitFound: () => Promise.reject(new NodeError('GIT_FAILED', 'git is broken', { hint: 'mend it' })),
+        commitTurn: () => Promise.reject(new Error('must not be called')),
+      },
+    })
+    loop.open('t1', 'go', ...asked('bash'), started, resumed)
+    expect(await loop.resume('t1', 'go')).toMatchObject({
+      end: 'crashed',
+      text: expect.stringContaining('not committed: git is broken. mend it.'),
+    })
+    expect(loop.requests).toEqual([])
+  })
+
   test('more than three times is given up, without the model', async () => {
     await using loop = createTestLoop({ answer: play(say('never asked')) })
-    const resume = { type: 'turn.resume', ref: null, payload: {} } as const
-    loop.open('t1', 'go', resume, resume, resume, resume)
+    loop.open('t1', 'go', resumed, resumed, resumed, resumed)
     expect(await loop.resume('t1', 'go')).toMatchObject({ end: 'crashed', text: expect.stringContaining('gave up') })
     expect(loop.requests).toEqual([])
   })

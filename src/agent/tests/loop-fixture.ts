@@ -134,8 +134,9 @@ const fakeSandbox = (ran: PermittedCall['operation'][], run: LoopOptions['runInS
 
 const UNCHANGED: WorkspaceRepo = {
   open: async () => {},
-  commitTurn: async () => null,
+  commitTurn: async () => ({ commit: null, leftOut: [] }),
   commitOwnerEdits: async () => null,
+  commitFound: async () => null,
   undo: () => Promise.reject(new Error('nothing was undone in this test')),
   log: () => [],
   diff: async () => '',

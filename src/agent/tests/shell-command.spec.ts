@@ -49,6 +49,12 @@ describe('parseShellCommand', () => {
     expect(parseShellCommand(script).parseError).toContain('nested deeper')
   })
 
+  test.each(['$(', '"$(', '<(', '>(', '"${a:-', '$(a) '])('a command full of %p is not even parsed', (unit) => {
+    const full = parseShellCommand(unit.repeat(300))
+    expect(full).toMatchObject({ commands: [], parseError: 'more than 256 expansions', dynamic: true })
+    expect(parseShellCommand(unit.repeat(256)).parseError).not.toBe('more than 256 expansions')
+  })
+
   test('no text makes it throw', () => {
     fc.assert(fc.property(fc.string({ maxLength: 200, unit: 'binary' }), (script) => void parseShellCommand(script)))
   })

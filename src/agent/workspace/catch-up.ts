@@ -5,7 +5,8 @@
  * trailer (commit-message.ts). Commits that the owner makes with their own git are not the node's and stay unrecorded.
  */
 import { decodeRecord, filesOf, parseRawChanges, splitRecords } from './change-list.ts'
-import { TURN_TRAILER, UNDOES_TRAILER } from './commit-message.ts'
+import { FOUND_TRAILER, TURN_TRAILER, UNDOES_TRAILER } from './commit-message.ts'
+import { isRootCommit } from './git-dir.ts'
 import { AGENT, OWNER } from './git-environment.ts'
 import { READING, type RunGit } from './git-runner.ts'
 import type { CommitRecord, WorkspaceCommit } from './workspace.types.ts'
@@ -20,6 +21,7 @@ const FIELDS = [
   '%s',
   `%(trailers:key=${TURN_TRAILER},valueonly,separator=%x2C)`,
   `%(trailers:key=${UNDOES_TRAILER},valueonly,separator=%x2C)`,
+  `%(trailers:key=${FOUND_TRAILER},valueonly,separator=%x2C)`,
 ]
 
 // $1: a commit that is known, or nothing; $2: main. Oldest first.
@@ -30,15 +32,19 @@ git log -z --first-parent --reverse -n ${COMMITS_MAX} --format='${FIELDS.join('%
 `
 const CHANGES = `git diff-tree -r -z --no-renames --raw "$1^1" "$1"`
 
-/** Records the node's commits up to `main` that the record does not know. */
-export const catchUp = async (git: RunGit, record: CommitRecord, main: string): Promise<void> => {
+/** Records the node's commits up to `main` that the record does not know. Runs no git when there cannot be any. */
+export const catchUp = async (
+  { git, gitDir, record }: { readonly git: RunGit; readonly gitDir: string; readonly record: CommitRecord },
+  main: string,
+): Promise<void> => {
   if (record.list(1)[0]?.sha === main) return
+  if (await isRootCommit(gitDir, main)) return // whatever the record keeps has a parent
   const known = record.list(COMMITS_MAX)
   const shas = new Set(known.map(({ sha }) => sha))
   const { stdout } = await git({ ...READING, script: MISSING, arguments: [known[0]?.sha ?? '', main] })
   const fields = splitRecords(stdout).map(decodeRecord)
   for (let at = 0; at + FIELDS.length <= fields.length; at += FIELDS.length) {
-    const [sha = '', seconds, committer, author, subject = '', turn = '', undoes = ''] = fields.slice(at)
+    const [sha = '', seconds, committer, author, subject = '', turn = '', undoes = '', found = ''] = fields.slice(at)
     const kind = committer === AGENT.email ? kindOf(author, turn, undoes) : null
     if (kind === null || shas.has(sha)) continue
     const changes = await git({ ...READING, script: CHANGES, arguments: [sha] })
@@ -46,7 +52,7 @@ export const catchUp = async (git: RunGit, record: CommitRecord, main: string): 
     record.add({
       sha,
       kind,
-      turn: kind === 'turn' ? turn : (undone?.turn ?? null),
+      turn: { turn, undo: undone?.turn ?? null, owner: found === '' ? null : found }[kind],
       subject,
       files: filesOf(parseRawChanges(splitRecords(changes.stdout))),
       at: Number(seconds) * 1000,

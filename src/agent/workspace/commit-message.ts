@@ -14,6 +14,8 @@ import type { WorkspaceCommit } from './workspace.types.ts'
 /** A turn's commit names its turn in this trailer, an undo the commit it reverts in that one. */
 export const TURN_TRAILER = 'Plaited-Turn'
 export const UNDOES_TRAILER = 'Plaited-Undoes'
+/** Names the turn after whose interruption changes were found. Another key than the turn's own: they may be the owner's. */
+export const FOUND_TRAILER = 'Plaited-Found-During'
 
 const SUBJECT_CHARS_MAX = 72
 const INTENT_CHARS_MAX = 2_000
@@ -29,21 +31,20 @@ const FIX_WORD = /\b(fix|fixes|fixed|repair|bug|broken)\b/i
 
 const VERBS = { added: 'add', modified: 'change', deleted: 'delete' } as const
 
-/** Message of a turn's commit. `id` comes from our own journal: one word. */
+/** Message of a turn's commit. */
 export const turnMessage = (turn: {
   readonly id: string
   readonly intent: string
   readonly reason: string
   readonly changes: readonly Change[]
 }): string => {
-  if (!/^[\w.:-]{1,128}$/.test(turn.id)) throw new NodeError('INTERNAL', 'the id of a turn is not one word')
   const intent = cut(turn.intent.trim().replaceAll('\r\n', '\n'), INTENT_CHARS_MAX)
   return joinParagraphs([
     subjectOf(turn.changes, turn.intent),
     escapeUnsafeCharacters(intent).replaceAll(/^/gm, '    ').replaceAll(/ +$/gm, ''),
     fileList(turn.changes),
     `Reason: ${cut(oneLine(turn.reason.trim()), REASON_CHARS_MAX)}`,
-    `${TURN_TRAILER}: ${turn.id}`,
+    `${TURN_TRAILER}: ${requireWord(turn.id)}`,
   ])
 }
 
@@ -53,6 +54,16 @@ export const ownerMessage = (changes: readonly Change[]): string =>
     subjectOf(changes, ''),
     fileList(changes),
     'Reason: these edits were made in the workspace outside of a turn.',
+  ])
+
+/** Message of a commit that keeps what was uncommitted when an interrupted turn went on: whose it is nobody knows. */
+export const foundMessage = (turn: string, changes: readonly Change[]): string =>
+  joinParagraphs([
+    subjectOf(changes, ''),
+    fileList(changes),
+    `Reason: found uncommitted after a restart during turn ${requireWord(turn)}. The turn, or someone
+else while the node was down, made these changes; undo leaves them.`,
+    `${FOUND_TRAILER}: ${turn}`,
   ])
 
 /** Message of the commit that reverts a turn's commit. */
@@ -65,6 +76,12 @@ export const undoMessage = (undone: WorkspaceCommit): string =>
 
 /** The first line of a message. */
 export const subjectLine = (message: string): string => message.split('\n', 1)[0] ?? ''
+
+// Ids of turns come from our own journal.
+const requireWord = (id: string): string => {
+  if (/^[\w.:-]{1,128}$/.test(id)) return id
+  throw new NodeError('INTERNAL', 'the id of a turn is not one word')
+}
 
 const subjectOf = (changes: readonly Change[], intent: string): string => {
   const start = `${typeOf(changes, intent)}: `

@@ -45,7 +45,6 @@ export type WorktreeCommit = {
   readonly sha: string
   readonly message: string
   readonly changes: readonly Change[]
-  readonly leftOut: readonly string[]
 }
 
 type CommitRequest = {
@@ -57,31 +56,32 @@ type CommitRequest = {
 }
 
 /**
- * Commits the worktree on top of `main`; null when it is as main has it.
+ * Commits the worktree on top of `main`; no commit when it is as main has it. `leftOut` names files that no commit holds.
  * @throws {NodeError} GIT_FAILED, WORKSPACE_UNUSABLE
  */
-export const commitWorktree = async (git: RunGit, commit: CommitRequest): Promise<WorktreeCommit | null> => {
+export const commitWorktree = async (
+  git: RunGit,
+  commit: CommitRequest,
+): Promise<{ readonly commit: WorktreeCommit | null; readonly leftOut: readonly string[] }> => {
   if (commit.storedLinks) await absorbNestedRepositories(git, [])
   let status = await readStatus(git, 'worktree')
   if (status.nested.length > 0) {
     await absorbNestedRepositories(git, status.nested)
     status = await readStatus(git, 'worktree')
   }
-  if (status.pending.length === 0) return null
-  const made = await commitPending(git, commit, status)
-  if (made !== 'refused') return made
+  const made = status.pending.length === 0 ? null : await commitPending(git, commit, status)
+  if (made !== 'refused') return { commit: made, leftOut: status.leftOut.slice(0, LEFT_OUT_PATHS_MAX) }
   await git({ ...STAGING, script: STAGE_WHAT_GOES })
   const staged = await readStatus(git, 'index')
-  if (staged.changes.length === 0) return null
-  const rest = await commitPending(git, commit, { ...staged, pending: [] })
-  if (rest !== 'refused') return rest
+  const rest = staged.changes.length === 0 ? null : await commitPending(git, commit, { ...staged, pending: [] })
+  if (rest !== 'refused') return { commit: rest, leftOut: staged.leftOut.slice(0, LEFT_OUT_PATHS_MAX) }
   throw new NodeError('GIT_FAILED', 'git refuses to update its index')
 }
 
 const commitPending = async (
   git: RunGit,
   { main, author, messageOf }: CommitRequest,
-  { changes, pending, leftOut }: Status,
+  { changes, pending }: Status,
 ): Promise<WorktreeCommit | null | 'refused'> => {
   const message = messageOf(changes)
   const { exitCode, stdout } = await git({
@@ -94,7 +94,7 @@ const commitPending = async (
   })
   if (exitCode === EXIT_REFUSED) return 'refused'
   const sha = new TextDecoder().decode(stdout)
-  return sha === '' ? null : { sha, message, changes, leftOut: leftOut.slice(0, LEFT_OUT_PATHS_MAX) }
+  return sha === '' ? null : { sha, message, changes }
 }
 
 const STAGING = { arguments: [], stdin: null, author: AGENT, writes: true, accepts: [] } as const

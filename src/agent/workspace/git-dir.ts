@@ -29,6 +29,9 @@ const configText = (shared: boolean): string => `[core]
 \tlogallrefupdates = true
 ${shared ? '\tsharedRepository = group\n' : ''}`
 
+/** A commit of ours without parents is about 200 bytes; a longer object is some other commit and is left to git. */
+const ROOT_COMMIT_BYTES_MAX = 1_024
+
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
 const readIfThere = (path: string): Promise<string | null> =>
@@ -121,6 +124,20 @@ export const requireMain = async (gitDir: string): Promise<string> => {
   throw new NodeError('WORKSPACE_UNUSABLE', 'the branch main of the workspace is gone', {
     hint: `point it at its newest commit: git --git-dir=${gitDir} update-ref ${BRANCH} COMMIT`,
   })
+}
+
+/**
+ * Whether a commit is seen to have no parents, without running git. false also when it cannot be told here: git may have
+ * packed it.
+ */
+export const isRootCommit = async (gitDir: string, sha: string): Promise<boolean> => {
+  const file = Bun.file(join(gitDir, 'objects', sha.slice(0, 2), sha.slice(2)))
+  if (!(await file.exists()) || file.size > ROOT_COMMIT_BYTES_MAX) return false
+  const object = await new Response(file.stream().pipeThrough(new DecompressionStream('deflate')))
+    .text()
+    .catch(() => '') // damaged: git will say so
+  const [header = ''] = object.split('\n\n', 1)
+  return header.startsWith('commit ') && !/^parent /m.test(header)
 }
 
 const hasBranches = async (gitDir: string): Promise<boolean> => {

@@ -7,16 +7,17 @@
  * the owner's own git may, and is waited for.
  */
 import type { Clock } from '../../utils/clock.ts'
+import { createLane } from '../../utils/lane.ts'
 import { NodeError } from '../../utils/node-error.ts'
 import type { RunConfined } from '../sandbox/sandbox.types.ts'
 import { catchUp } from './catch-up.ts'
 import { type Change, filesOf } from './change-list.ts'
-import { ownerMessage, subjectLine, turnMessage } from './commit-message.ts'
+import { foundMessage, ownerMessage, subjectLine, turnMessage } from './commit-message.ts'
 import { commitWorktree } from './commit-worktree.ts'
 import { readDiff } from './diff.ts'
 import { openGitDir, requireMain } from './git-dir.ts'
 import { AGENT, OWNER } from './git-environment.ts'
-import { createGitRunner, removeStaleLocks } from './git-runner.ts'
+import { createGitRunner, type RunGit, removeStaleLocks } from './git-runner.ts'
 import { revertCommit } from './undo.ts'
 import type { CommitRecord, WorkspaceCommit, WorkspaceRepo } from './workspace.types.ts'
 import { openWorktree } from './worktree.ts'
@@ -24,75 +25,54 @@ import { openWorktree } from './worktree.ts'
 /** Turns among which `diff` looks for one. */
 const DIFF_SEARCH_COMMITS_MAX = 10_000
 
-/**
- * The workspace repository over system git. `gitDir` must be absolute and out of reach of every tool; `sharedGroup` is the
- * group of the sandbox's uid when that differs from the caller's, otherwise null.
- */
-export const createWorkspaceRepo = (options: {
+type WorkspaceOptions = {
   readonly worktree: string
+  /** Absolute, and out of reach of every tool. */
   readonly gitDir: string
   readonly run: RunConfined
   readonly record: CommitRecord
   readonly clock: Clock
+  /** Group of the sandbox's uid when that differs from the caller's, otherwise null. */
   readonly sharedGroup: number | null
-}): WorkspaceRepo => {
+}
+
+/** The workspace repository over system git. */
+export const createWorkspaceRepo = (options: WorkspaceOptions): WorkspaceRepo => {
   const { gitDir, record, clock } = options
   const git = createGitRunner(options)
-  const inTurn = createQueue()
-
-  /** main, with the record in step. */
-  const readMain = async (): Promise<string> => {
-    const main = await requireMain(gitDir)
-    await catchUp(git, record, main)
-    return main
-  }
-
-  const commitChanges = async (commit: {
-    readonly kind: 'turn' | 'owner'
-    readonly turn: string | null
-    readonly messageOf: (changes: readonly Change[]) => string
-  }) => {
-    const main = await readMain()
-    const made = await commitWorktree(git, {
-      main,
-      storedLinks: record.list(1)[0]?.sha !== main,
-      author: commit.kind === 'turn' ? AGENT : OWNER,
-      messageOf: commit.messageOf,
-    })
-    if (made === null) return null
-    const { sha, message, changes, leftOut } = made
-    const { kind, turn } = commit
-    const subject = subjectLine(message)
-    return { ...remember({ sha, kind, turn, subject, files: filesOf(changes), at: clock.now() }, null), leftOut }
-  }
-
-  const remember = (commit: WorkspaceCommit, undoes: string | null): WorkspaceCommit => {
-    record.add({ ...commit, undoes })
-    return commit
-  }
-
-  const commitOwnerEdits = () => commitChanges({ kind: 'owner', turn: null, messageOf: ownerMessage })
+  const lane = createLane()
+  const { readMain, commitChanges, remember } = createCommits(options, git)
+  const commitOwnerEdits = async () =>
+    (await commitChanges({ kind: 'owner', turn: null, messageOf: ownerMessage })).commit
 
   return {
     open: () =>
-      inTurn(async () => {
+      lane.run(async () => {
         const isEmpty = await openWorktree(options)
         const isNew = await openGitDir({ ...options, atMs: clock.now() })
         await removeStaleLocks(gitDir)
-        if (!isNew) await readMain()
-        else if (!isEmpty) await commitOwnerEdits()
+        await unlessUnconfined(async () => {
+          if (!isNew) await readMain()
+          else if (!isEmpty) await commitOwnerEdits()
+        })
       }),
 
     commitTurn: ({ id, intent, reason }) =>
-      inTurn(async () => {
+      lane.run(async () => {
         const messageOf = (changes: readonly Change[]) => turnMessage({ id, intent, reason, changes })
         return commitChanges({ kind: 'turn', turn: id, messageOf })
       }),
 
-    commitOwnerEdits: () => inTurn(commitOwnerEdits),
+    commitOwnerEdits: () => lane.run(commitOwnerEdits),
+
+    commitFound: (turn) =>
+      lane.run(async () => {
+        const messageOf = (changes: readonly Change[]) => foundMessage(turn, changes)
+        return (await commitChanges({ kind: 'owner', turn, messageOf })).commit
+      }),
 
     undo: () =>
-      inTurn(async () => {
+      lane.run(async () => {
         await readMain()
         const undone = record.newestUndoable()
         if (undone === null)
@@ -107,7 +87,7 @@ export const createWorkspaceRepo = (options: {
     log: record.list,
 
     diff: (turn) =>
-      inTurn(async () => {
+      lane.run(async () => {
         const commits = record.list(turn === null ? 1 : DIFF_SEARCH_COMMITS_MAX)
         const chosen =
           turn === null ? commits : commits.filter((commit) => commit.kind === 'turn' && commit.turn === turn)
@@ -116,12 +96,47 @@ export const createWorkspaceRepo = (options: {
   }
 }
 
-/** Runs tasks one after another; a failed one does not hold up the next. */
-const createQueue = () => {
-  let last: Promise<unknown> = Promise.resolve()
-  return <T>(task: () => Promise<T>): Promise<T> => {
-    const result = last.then(task, task)
-    last = result
-    return result
+/** Commits together with their record. */
+const createCommits = ({ gitDir, record, clock }: WorkspaceOptions, git: RunGit) => {
+  /** main, with the record in step. */
+  const readMain = async (): Promise<string> => {
+    const main = await requireMain(gitDir)
+    await catchUp({ git, gitDir, record }, main)
+    return main
+  }
+
+  const commitChanges = async (commit: {
+    readonly kind: 'turn' | 'owner'
+    readonly turn: string | null
+    readonly messageOf: (changes: readonly Change[]) => string
+  }) => {
+    const main = await readMain()
+    const { commit: made, leftOut } = await commitWorktree(git, {
+      main,
+      storedLinks: record.list(1)[0]?.sha !== main,
+      author: commit.kind === 'turn' ? AGENT : OWNER,
+      messageOf: commit.messageOf,
+    })
+    if (made === null) return { commit: null, leftOut }
+    const { sha, message, changes } = made
+    const { kind, turn } = commit
+    const subject = subjectLine(message)
+    return { commit: remember({ sha, kind, turn, subject, files: filesOf(changes), at: clock.now() }, null), leftOut }
+  }
+
+  const remember = (commit: WorkspaceCommit, undoes: string | null): WorkspaceCommit => {
+    record.add({ ...commit, undoes })
+    return commit
+  }
+
+  return { readMain, commitChanges, remember }
+}
+
+/** A node without a sandbox must start, to say so; what is left undone here is done, or reported, by whoever needs it. */
+const unlessUnconfined = async (task: () => Promise<void>): Promise<void> => {
+  try {
+    await task()
+  } catch (error) {
+    if (!(error instanceof NodeError && error.code === 'SANDBOX_UNAVAILABLE')) throw error
   }
 }

@@ -2,7 +2,10 @@
 export type WorkspaceCommit = {
   readonly sha: string
   readonly kind: 'turn' | 'owner' | 'undo'
-  /** The turn it belongs to; for `undo` the turn that was undone. */
+  /**
+   * The turn it belongs to; for `undo` the turn that was undone; for `owner` null, or the interrupted turn after whose
+   * restart it was found.
+   */
   readonly turn: string | null
   readonly subject: string
   /** Paths relative to the workspace, with what happened to each; the first 1,000. */
@@ -25,19 +28,27 @@ export type CommitRecord = {
  * WORKSPACE_CONFLICT (paths in the hint; nothing was touched), NOTHING_TO_UNDO, or with those of `RunConfined`.
  */
 export type WorkspaceRepo = {
-  /** Creates what is missing (worktree, git dir, first empty commit); safe to call at every start. */
+  /**
+   * Creates what is missing (worktree, git dir, first empty commit) and brings the record up to date; safe to call at
+   * every start. Without a sandbox the record is left as it is: the next operation that needs git catches up, or rejects.
+   */
   readonly open: () => Promise<void>
   /**
-   * Commits what changed since the last commit as the turn's; null when nothing changed. `leftOut` names files of the
+   * Commits what changed since the last commit as the turn's; no commit when nothing changed. `leftOut` names files of the
    * workspace that no commit holds (ignored, unreadable, or of a name that git refuses): no undo brings them back.
    */
   readonly commitTurn: (turn: {
     readonly id: string
     readonly intent: string
     readonly reason: string
-  }) => Promise<(WorkspaceCommit & { readonly leftOut: readonly string[] }) | null>
+  }) => Promise<{ readonly commit: WorkspaceCommit | null; readonly leftOut: readonly string[] }>
   /** Commits edits that someone else made, so that a turn's commit holds only the turn's; null when there are none. */
   readonly commitOwnerEdits: () => Promise<WorkspaceCommit | null>
+  /**
+   * Commits what is uncommitted when an interrupted turn goes on, apart from the turn: what the owner did while the node
+   * was down cannot be told from what the turn did, and no undo may take it back. null when there is nothing.
+   */
+  readonly commitFound: (turn: string) => Promise<WorkspaceCommit | null>
   /** Reverts the newest turn that is not undone yet, as a new commit. */
   readonly undo: () => Promise<{
     readonly undone: WorkspaceCommit

@@ -2,50 +2,56 @@
  * The local channel: whoever reaches the terminal or the control socket is the owner. `say` hands in a message and waits
  * for its reply; replies to messages whose sender has gone are kept and shown to the next one.
  */
+import { NodeError } from '../../utils/node-error.ts'
 import { createQueue } from '../../utils/queue.ts'
-import type { Channel, ChannelProgress, IncomingMessage, OutgoingMessage } from '../channels.types.ts'
+import type { Channel, ChannelProgress, IncomingMessage, OutgoingMessage, Say } from '../channels.types.ts'
 import { LOCAL_CHANNEL, LOCAL_OWNER } from '../owner-gate.ts'
 
-export type CliChannel = Channel & {
-  /** Resolves with the reply, or rejects once `gone` aborts: the turn goes on then. `messageId` must be new. */
-  readonly say: (
-    message: { readonly messageId: string; readonly text: string },
-    progress: (progress: ChannelProgress) => void,
-    gone?: AbortSignal,
-  ) => Promise<string>
+export type CliChannel = Channel & { readonly say: Say }
+
+type Speaker = {
+  readonly progress: (progress: ChannelProgress) => void
+  readonly resolve: (text: string) => void
+  readonly heard: Promise<void>
 }
 
-type Speaker = { readonly progress: (progress: ChannelProgress) => void; readonly resolve: (text: string) => void }
+const HEARD = Promise.resolve()
 
 export const createCliChannel = (): CliChannel => {
   const messages = createQueue<IncomingMessage>()
   const speakers = new Map<string, Speaker>()
-  const deliver = (message: OutgoingMessage): void => {
+  const deliver = async (message: OutgoingMessage): Promise<boolean> => {
     const speaker = speakers.get(message.replyTo)
-    const text = message.repeat ? `(repeat) ${message.text}` : message.text
     if (speaker) {
       speakers.delete(message.replyTo)
-      speaker.resolve(text)
-      return
+      speaker.resolve(message.repeat ? `(repeat) ${message.text}` : message.text)
+      await speaker.heard
+      return true
     }
     const [anyone] = speakers.values()
-    if (!anyone) throw new Error('nobody is at the terminal')
-    anyone.progress({ kind: 'late-reply', text: message.text, repeat: message.repeat })
+    anyone?.progress({ kind: 'late-reply', text: message.text, repeat: message.repeat })
+    return anyone !== undefined
   }
   return {
     name: LOCAL_CHANNEL,
     identity: () => ({ id: LOCAL_CHANNEL }),
     poll: (signal) => messages.drain(signal),
-    send: async (message) => deliver(message),
+    send: deliver,
     progress: (replyTo, progress) => speakers.get(replyTo)?.progress(progress),
-    say: ({ messageId, text }, progress, gone) =>
-      new Promise((resolve, reject) => {
-        speakers.set(messageId, { progress, resolve })
-        gone?.addEventListener('abort', () => {
-          speakers.delete(messageId)
-          reject(gone.reason)
-        })
-        messages.push({ id: messageId, senderId: LOCAL_OWNER, text })
-      }),
+    say: ({ messageId, text }, progress, remote) => {
+      const { promise, resolve, reject } = Promise.withResolvers<string>()
+      if (speakers.has(messageId)) {
+        return Promise.reject(
+          new NodeError('USAGE', `message ${messageId} is being answered`, { hint: 'give each message a new id' }),
+        )
+      }
+      speakers.set(messageId, { progress, resolve, heard: remote?.heard ?? HEARD })
+      remote?.gone.addEventListener('abort', () => {
+        speakers.delete(messageId)
+        reject(remote.gone.reason)
+      })
+      messages.push({ id: messageId, senderId: LOCAL_OWNER, text })
+      return promise
+    },
   }
 }

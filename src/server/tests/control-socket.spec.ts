@@ -144,8 +144,8 @@ describe('operations over the socket', () => {
     const speaking = Promise.withResolvers<void>()
     const gone = Promise.withResolvers<void>()
     await using node = listen({
-      say: (_, __, signal) => {
-        signal?.addEventListener('abort', () => gone.resolve())
+      say: (_, __, speaker) => {
+        speaker?.gone.addEventListener('abort', () => gone.resolve())
         speaking.resolve()
         return new Promise(() => {})
       },

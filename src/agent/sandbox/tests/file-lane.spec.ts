@@ -19,7 +19,11 @@ const grep = (pattern: string, path = '/workspace', only: string | null = null):
   path,
   glob: only,
 })
-const textOf = (outcome: SandboxOutcome): string => (outcome.kind === 'text' ? outcome.text : JSON.stringify(outcome))
+const textOf = (outcome: SandboxOutcome): string => {
+  if (outcome.kind === 'matches')
+    return outcome.matches.map(({ path, hit }) => (hit === null ? path : `${path}:${hit}`)).join('\n')
+  return outcome.kind === 'text' ? outcome.text : JSON.stringify(outcome)
+}
 const expectRefusal = (outcome: SandboxOutcome, why: string) => {
   expect(outcome).toMatchObject({ kind: 'failed' })
   expect(JSON.stringify(outcome)).toContain(why)
@@ -107,7 +111,7 @@ describeReal('a path that is not what it says', () => {
       expect((await run(glob('*', `/workspace/${path}`))).kind).toBe('failed')
     }
     expect(textOf(await run(glob('**')))).toBe('/workspace/real')
-    expect(textOf(await run(grep('root|PATH')))).toBe('no line matches')
+    expect(textOf(await run(grep('root|PATH')))).toBe('')
     expect(readFileSync(join(home.workspace, 'real'), 'utf8')).toBe('real')
   })
 
@@ -147,6 +151,7 @@ describeReal('a path that is not what it says', () => {
 describeReal('searching', () => {
   const sandbox = createTestSandbox()
   const { home, run } = sandbox
+  const inWorkspace = (name: string) => join(home.workspace, name)
   afterAll(sandbox.dispose)
   const prepare = async () => {
     for (const name of ['src/b.ts', 'src/a.ts', 'src/deep/c.ts', 'notes.md', 'ignored/d.ts', '.hidden'])
@@ -161,7 +166,7 @@ describeReal('searching', () => {
     )
     expect(textOf(await run(glob('*')))).toBe('/workspace/.gitignore\n/workspace/.hidden\n/workspace/notes.md')
     expect(textOf(await run(glob('**/.git*')))).toBe('/workspace/.gitignore')
-    expect(textOf(await run(glob('*.none')))).toBe('no file matches')
+    expect(textOf(await run(glob('*.none')))).toBe('')
     for (const pattern of ['/etc/*', '../*', 'a/../../*']) expect((await run(glob(pattern))).kind).toBe('failed')
   })
 
@@ -174,8 +179,8 @@ describeReal('searching', () => {
     )
     expect(textOf(await run(grep('needle', '/workspace', '*.md')))).toBe('/workspace/notes.md:2:needle: in notes.md')
     expect(textOf(await run(grep('needle', '/workspace/src/a.ts')))).toBe('/workspace/src/a.ts:2:needle: in src/a.ts')
-    expect(textOf(await run(grep('gitdir')))).toBe('no line matches')
-    expect(textOf(await run(grep('--files')))).toBe('no line matches')
+    expect(textOf(await run(grep('gitdir')))).toBe('')
+    expect(textOf(await run(grep('--files')))).toBe('')
     expectRefusal(await run(grep('(')), 'regex')
   })
 
@@ -183,10 +188,29 @@ describeReal('searching', () => {
     plant(home, 'many', 'hit\n'.repeat(150))
     plant(home, 'wide', `hit${'x'.repeat(5000)}\n`)
     const outcome = await run(grep('hit'))
-    expect(outcome).toMatchObject({ kind: 'text', truncated: true })
-    expect(textOf(outcome).split('\n').length).toBe(101)
+    expect(outcome).toMatchObject({ kind: 'matches', of: 'line', total: null })
+    expect(textOf(outcome).split('\n').length).toBe(100)
     const wide = textOf(await run(grep('hit', '/workspace/wide')))
     expect(wide.length).toBeLessThan(700)
+  })
+
+  test('a search names a file as the gate would judge it, or not at all', async () => {
+    mkdirSync(inWorkspace('private\n'))
+    plant(home, 'private\n/key', 'lime')
+    plant(home, 'split\nname', 'lime')
+    plant(home, 'a:1:b', 'lime')
+    expect(await run(grep('lime'))).toMatchObject({ matches: [{ path: '/workspace/a:1:b', hit: '1:lime' }] })
+    expect(await run(grep('lime', '/workspace', '*'))).toMatchObject({ matches: [{ path: '/workspace/a:1:b' }] })
+    expect(await run(glob('**/*{key,name}'))).toMatchObject({
+      matches: [{ path: '/workspace/private\n/key', hit: null }, { path: '/workspace/split\nname' }],
+    })
+  })
+
+  test('what goes wrong in a search quotes no file', async () => {
+    await run(write('/workspace/odd/.gitignore', '{SECRET\n'))
+    plant(home, 'odd/closed', 'SECRET')
+    chmodSync(inWorkspace('odd/closed'), 0)
+    expect(await run(grep('nowhere', '/workspace/odd'))).toEqual({ kind: 'matches', of: 'line', matches: [], total: 0 })
   })
 })
 

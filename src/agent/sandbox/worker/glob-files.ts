@@ -1,8 +1,9 @@
 import { constants, readdirSync } from 'node:fs'
+import type { Found } from '../file-worker.types.ts'
+import { SEARCH_MATCHES_MAX } from '../frames.ts'
 import { Refusal } from './refusal.ts'
 import { type WorkspaceRoot, withClosed } from './workspace-root.ts'
 
-export const PATHS_MAX = 1000
 /** Bounds the time on a tree that holds, say, all of a package cache. */
 const ENTRIES_MAX = 200_000
 
@@ -13,18 +14,18 @@ const ENTRIES_MAX = 200_000
 export const globFiles = (
   root: WorkspaceRoot,
   { pattern, path }: { readonly pattern: string; readonly path: string },
-): { readonly text: string; readonly truncated: boolean } => {
+): Found => {
   if (pattern.startsWith('/') || pattern.split('/').includes('..'))
     throw new Refusal('the pattern is relative to the path and has no ".."')
   const glob = new Bun.Glob(pattern)
   const descriptor = root.open(path, constants.O_RDONLY | constants.O_DIRECTORY)
   const files = withClosed(descriptor, () => filesBelow(`/proc/self/fd/${descriptor}`))
   const matching = files.filter((file) => glob.match(file)).sort()
-  if (matching.length === 0) return { text: 'no file matches', truncated: false }
-  const lines = matching.slice(0, PATHS_MAX).map((file) => `${path}/${file}`)
-  const truncated = matching.length > PATHS_MAX
-  if (truncated) lines.push(`[${PATHS_MAX} of ${matching.length} files; use a narrower pattern or path]`)
-  return { text: lines.join('\n'), truncated }
+  return {
+    of: 'file',
+    matches: matching.slice(0, SEARCH_MATCHES_MAX).map((file) => ({ path: `${path}/${file}`, hit: null })),
+    total: matching.length,
+  }
 }
 
 const filesBelow = (top: string): string[] => {

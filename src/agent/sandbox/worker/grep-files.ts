@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync } from 'node:fs'
+import type { Found } from '../file-worker.types.ts'
 import { Refusal } from './refusal.ts'
 import type { WorkspaceRoot } from './workspace-root.ts'
 
@@ -16,6 +17,7 @@ const FLAGS = [
   '--no-heading',
   '--line-number',
   '--null', // ends the path, which may hold a colon
+  '--no-messages', // they name files, and quote ignore files, that rules may forbid to show
   '--color=never',
   '--hidden',
   `--max-count=${MATCHES_MAX}`, // of one file
@@ -23,28 +25,31 @@ const FLAGS = [
   '--max-columns-preview',
 ]
 
+/** The last glob wins. In the output a path with a line break could not be told from its last part. */
+const NEVER_SEARCHED = ['--glob=!.git', '--glob=!*\n*']
+
 type Match = { readonly path: string; readonly line: number; readonly text: string }
 
 /**
- * Lines that match a regular expression (ripgrep's), as `path:line:text`, sorted, ignoring what .gitignore names. Ripgrep
+ * Lines that match a regular expression (ripgrep's), sorted by path and line, ignoring what .gitignore names. Ripgrep
  * gets the opened folder as its working directory, or the opened file on stdin, never a path it would resolve anew.
  * @throws {Refusal}
  */
 export const grepFiles = async (
   root: WorkspaceRoot,
   { pattern, path, glob }: { readonly pattern: string; readonly path: string; readonly glob: string | null },
-): Promise<{ readonly text: string; readonly truncated: boolean }> => {
+): Promise<Found> => {
   const descriptor = root.open(path, constants.O_RDONLY)
   try {
     const kind = fstatSync(descriptor)
     if (!kind.isFile() && !kind.isDirectory()) throw new Refusal('it is neither a file nor a folder')
     const globs = glob === null ? [] : [`--glob=${glob}`]
     const output = await runRipgrep(
-      [...FLAGS, ...globs, '--glob=!.git', `--regexp=${pattern}`, '--', kind.isFile() ? '-' : './'],
+      [...FLAGS, ...globs, ...NEVER_SEARCHED, `--regexp=${pattern}`, '--', kind.isFile() ? '-' : './'],
       kind.isFile() ? { stdin: descriptor, cwd: '/' } : { stdin: null, cwd: `/proc/${process.pid}/fd/${descriptor}` },
     )
     const toWorkspacePath = (found: string) => (kind.isFile() ? path : `${path}/${found.replace(/^\.\//, '')}`)
-    return render(parseMatches(output.bytes, toWorkspacePath), output.cut)
+    return toFound(parseMatches(output.bytes, toWorkspacePath), output.cut)
   } finally {
     closeSync(descriptor)
   }
@@ -77,15 +82,16 @@ const runRipgrep = async (
     }
     const exitCode = await ripgrep.exited
     if (timedOut) throw new Refusal(`the search took longer than ${TIMEOUT_MS / 1000} s; use a narrower path`)
-    // 2 also means that single files could not be read; then what was found still counts.
-    if (exitCode === 2 && length === 0) throw new Refusal((await errors).trim().slice(0, 1000))
+    // 2 without a word means that single files could not be read; then what was found counts.
+    const complaint = exitCode === 2 && length === 0 ? (await errors).trim() : ''
+    if (complaint !== '') throw new Refusal(complaint.slice(0, 1000))
     return { bytes: Buffer.concat(chunks), cut: length >= OUTPUT_BYTES_MAX }
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** Lines without the separator are ripgrep's remarks on binary files; of a path with a line break its last part is left. */
+/** Lines without the separator are ripgrep's remarks on binary files. */
 const parseMatches = (output: Buffer, toWorkspacePath: (found: string) => string): Match[] =>
   [...output.toString('utf8').matchAll(/([^\0\n]*)\0(\d+):(.*)/g)].map(([, found = '', line = '', text = '']) => ({
     path: toWorkspacePath(found),
@@ -93,12 +99,12 @@ const parseMatches = (output: Buffer, toWorkspacePath: (found: string) => string
     text,
   }))
 
-const render = (matches: Match[], cut: boolean): { readonly text: string; readonly truncated: boolean } => {
-  if (matches.length === 0) return { text: 'no line matches', truncated: false }
+const toFound = (matches: Match[], cut: boolean): Found => {
   // Ripgrep searches in parallel, so its order differs from run to run.
   matches.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line))
-  const lines = matches.slice(0, MATCHES_MAX).map(({ path, line, text }) => `${path}:${line}:${text}`)
-  const truncated = cut || matches.length > MATCHES_MAX
-  if (truncated) lines.push(`[the first ${lines.length} matches; there are more: use a narrower pattern, path or glob]`)
-  return { text: lines.join('\n'), truncated }
+  return {
+    of: 'line',
+    matches: matches.slice(0, MATCHES_MAX).map(({ path, line, text }) => ({ path, hit: `${line}:${text}` })),
+    total: cut || matches.length > MATCHES_MAX ? null : matches.length,
+  }
 }

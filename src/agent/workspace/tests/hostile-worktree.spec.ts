@@ -88,11 +88,11 @@ describe('a hostile worktree', () => {
        echo text >nest/node_modules/dependency/file`,
     )
     const stored = ['-dash/file', 'nest/.gitignore', 'nest/file', 'nest/inner/file', 'two\nlines/file']
-    const commit = await fixture.turn('t1')
+    const { commit } = await fixture.turn('t1')
     expect(commit?.files.map(({ path }) => path).toSorted()).toEqual(stored)
     expect(fixture.ownerGit('ls-files', '-z').split('\0').filter(Boolean)).toEqual(stored)
     expect(fixture.ownerGit('ls-files', '--stage')).not.toMatch(/^160000/m)
-    expect(await fixture.turn('t2')).toBeNull()
+    expect((await fixture.turn('t2')).commit).toBeNull()
     agent(fixture, 'rm -rf nest/inner; echo other >nest/file')
     await fixture.turn('t3')
     await fixture.repo.undo()
@@ -130,15 +130,15 @@ describe('a hostile worktree', () => {
       `rm pipe; mkfifo pipe other-pipe; touch 'git~1' good; ln -s /etc/passwd .gitmodules; git init -q 'a/git~2'
        touch 'a/git~2/file'; git init -q 'b/git~1'; touch 'b/git~1/file'; echo garbage '[[[' >.gitconfig; mkdir .hidden; mkfifo .hidden/pipe`,
     )
-    const commit = await fixture.turn('t2')
+    const { commit, leftOut } = await fixture.turn('t2')
     expect(commit?.files.toSorted((a, b) => (a.path < b.path ? -1 : 1))).toEqual([
       { path: '.gitconfig', change: 'added' },
       { path: 'a/git~2/file', change: 'added' },
       { path: 'good', change: 'added' },
       { path: 'pipe', change: 'deleted' },
     ])
-    expect(commit?.leftOut.toSorted()).toEqual(['.gitmodules', 'b/git~1/', 'git~1'])
-    expect(await fixture.turn('t3')).toBeNull()
+    expect(leftOut.toSorted()).toEqual(['.gitmodules', 'b/git~1/', 'git~1'])
+    expect((await fixture.turn('t3')).commit).toBeNull()
     await expect(fixture.repo.undo()).rejects.toMatchObject({ code: 'WORKSPACE_CONFLICT' })
     agent(fixture, 'rm pipe')
     await fixture.repo.undo()
@@ -150,7 +150,9 @@ describe('a hostile worktree', () => {
     await fixture.write('.gitmodules', 'garbage [[[\n')
     await fixture.turn('t1')
     await fixture.write('.gitmodules', 'other garbage [[[\n')
-    expect(await fixture.turn('t2')).toMatchObject({ files: [{ path: '.gitmodules', change: 'modified' }] })
+    expect(await fixture.turn('t2')).toMatchObject({
+      commit: { files: [{ path: '.gitmodules', change: 'modified' }] },
+    })
     await fixture.repo.undo()
     expect(await fixture.read('.gitmodules')).toBe('garbage [[[\n')
   })
@@ -167,7 +169,7 @@ test('files of any name are committed, and undone to the byte', async () => {
     fc.asyncProperty(paths, async (all) => {
       using fixture = await createOpenedFixture()
       for (const one of all) await fixture.write(one, one)
-      const commit = await fixture.turn('t1')
+      const { commit } = await fixture.turn('t1')
       expect(commit?.files.map((file) => file.path).toSorted()).toEqual(all.toSorted())
       for (const one of all) await fixture.write(one, 'changed')
       await fixture.turn('t2')
@@ -184,7 +186,7 @@ test('files of any name are committed, and undone to the byte', async () => {
 test('a name that is no UTF-8 is committed and undone', async () => {
   using fixture = await createOpenedFixture()
   agent(fixture, `echo text >$'bad\\xff\\xfename'`)
-  expect((await fixture.turn('t1'))?.files).toEqual([{ path: 'bad\ufffd\ufffdname', change: 'added' }])
+  expect((await fixture.turn('t1')).commit?.files).toEqual([{ path: 'bad\ufffd\ufffdname', change: 'added' }])
   agent(fixture, `rm $'bad\\xff\\xfename'`)
   await fixture.turn('t2')
   await fixture.repo.undo()

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { NodeError } from '../../../utils/node-error.ts'
+import type { RunConfined } from '../../sandbox/sandbox.types.ts'
 import { createDyingRun, createFixture, createOpenedFixture } from './workspace-fixture.ts'
 
 const REASON = { intent: 'do it', reason: 'asked' }
@@ -94,6 +96,8 @@ describe('a node that dies', () => {
     await fixture.repo.undo()
     await fixture.write('mine', 'mine')
     await fixture.repo.commitOwnerEdits()
+    await fixture.write('found', 'found')
+    await fixture.repo.commitFound('t4')
     const before = [...fixture.record.rows]
     fixture.record.rows.length = 0
     await fixture.reopen().open()
@@ -116,7 +120,54 @@ describe('a node that dies', () => {
   })
 })
 
+describe('without a sandbox', () => {
+  const unavailable: RunConfined = () =>
+    Promise.reject(new NodeError('SANDBOX_UNAVAILABLE', 'there is no sandbox', { hint: 'install bubblewrap' }))
+  const refused = { code: 'SANDBOX_UNAVAILABLE' }
+
+  test('a workspace that holds nothing yet is opened again and again, without git', async () => {
+    using fixture = createFixture()
+    const runs: unknown[] = []
+    const run: RunConfined = (request) => {
+      runs.push(request)
+      return fixture.run(request)
+    }
+    for (let start = 0; start < 3; start++) await fixture.reopen({ run }).open()
+    expect(runs).toEqual([])
+  })
+
+  test('a folder that was there before is opened, and its files are committed once there is one', async () => {
+    using fixture = createFixture()
+    await fixture.write('mine.txt', 'mine\n')
+    const repo = fixture.reopen({ run: unavailable })
+    await repo.open()
+    await expect(repo.commitOwnerEdits()).rejects.toMatchObject(refused)
+    await fixture.reopen().open()
+    expect(await fixture.reopen().commitOwnerEdits()).toMatchObject({ kind: 'owner', subject: 'chore: add mine.txt' })
+  })
+
+  test('a workspace that is ahead of the record is opened; the next operation catches up or reports', async () => {
+    using fixture = await createOpenedFixture()
+    await fixture.write('a.txt', '1\n')
+    await fixture.turn('t1')
+    fixture.record.rows.length = 0
+    const repo = fixture.reopen({ run: unavailable })
+    await repo.open()
+    await expect(repo.undo()).rejects.toMatchObject(refused)
+    expect((await fixture.reopen().undo()).undone.turn).toBe('t1')
+  })
+})
+
 describe('a damaged workspace', () => {
+  test('whose first commit cannot be read is reported by git', async () => {
+    using fixture = await createOpenedFixture()
+    const sha = fixture.ownerGit('rev-parse', 'HEAD')
+    const object = join(fixture.gitDir, 'objects', sha.slice(0, 2), sha.slice(2))
+    rmSync(object)
+    writeFileSync(object, 'garbage')
+    await expect(fixture.reopen().open()).rejects.toMatchObject({ code: 'GIT_FAILED' })
+  })
+
   test('has a lost link and lost guards restored', async () => {
     using fixture = await createOpenedFixture()
     rmSync(join(fixture.worktree, '.git'))

@@ -37,16 +37,17 @@ describe('a turn', () => {
     using fixture = await opened()
     await fixture.write('a.txt', 'one\n')
     await fixture.write('b/c.txt', 'two\n')
-    const commit = await fixture.turn('t1', 'write two files')
-    expect(commit).toMatchObject({ kind: 'turn', turn: 't1', subject: 'chore: add 2 files', leftOut: [] })
+    const { commit, leftOut } = await fixture.turn('t1', 'write two files')
+    expect(commit).toMatchObject({ kind: 'turn', turn: 't1', subject: 'chore: add 2 files' })
+    expect(leftOut).toEqual([])
     expect(commit?.files).toEqual([
       { path: 'a.txt', change: 'added' },
       { path: 'b/c.txt', change: 'added' },
     ])
-    expect(await fixture.turn('t2')).toBeNull()
+    expect(await fixture.turn('t2')).toEqual({ commit: null, leftOut: [] })
     rmSync(join(fixture.worktree, 'a.txt'))
     await fixture.write('b/c.txt', 'three\n')
-    expect((await fixture.turn('t3'))?.files).toEqual([
+    expect((await fixture.turn('t3')).commit?.files).toEqual([
       { path: 'a.txt', change: 'deleted' },
       { path: 'b/c.txt', change: 'modified' },
     ])
@@ -63,7 +64,7 @@ describe('a turn', () => {
     expect(await fixture.repo.commitOwnerEdits()).toMatchObject({ kind: 'owner', subject: 'chore: add mine.txt' })
     expect(await fixture.repo.commitOwnerEdits()).toBeNull()
     await fixture.write('turn.txt', 'turn\n')
-    expect((await fixture.turn('t1'))?.files).toEqual([{ path: 'turn.txt', change: 'added' }])
+    expect((await fixture.turn('t1')).commit?.files).toEqual([{ path: 'turn.txt', change: 'added' }])
   })
 
   test('says which files no commit holds', async () => {
@@ -71,9 +72,31 @@ describe('a turn', () => {
     await fixture.write('.gitignore', '*.log\ncache/\n')
     await fixture.write('cache/a', 'a')
     await fixture.write('x.log', 'x')
-    const commit = await fixture.turn('t1')
-    expect(commit?.leftOut.toSorted()).toEqual(['cache/', 'x.log'])
+    const { commit, leftOut } = await fixture.turn('t1')
+    expect(leftOut.toSorted()).toEqual(['cache/', 'x.log'])
     expect(commit?.files).toEqual([{ path: '.gitignore', change: 'added' }])
+  })
+
+  test('that wrote nothing but ignored files says so without a commit', async () => {
+    using fixture = await opened()
+    await fixture.write('.gitignore', '*.log\n')
+    await fixture.turn('t1')
+    await fixture.write('x.log', 'x')
+    expect(await fixture.turn('t2')).toEqual({ commit: null, leftOut: ['x.log'] })
+  })
+
+  test('that was interrupted has what is found after it set apart, where no undo takes it back', async () => {
+    using fixture = await opened()
+    await fixture.write('a.txt', 'agent\n')
+    await fixture.write('mine.txt', 'mine\n')
+    expect(await fixture.repo.commitFound('t1')).toMatchObject({ kind: 'owner', turn: 't1', files: { length: 2 } })
+    expect(fixture.ownerGit('log', '-1', '--format=%an%n%B')).toMatch(
+      /^owner\n.*added +mine\.txt\n.*found uncommitted after a restart during turn t1\./s,
+    )
+    expect(await fixture.repo.commitFound('t1')).toBeNull()
+    expect((await fixture.turn('t1')).commit).toBeNull()
+    await expect(fixture.repo.undo()).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' })
+    expect(await fixture.read('mine.txt')).toBe('mine\n')
   })
 
   test('a folder that becomes a file and back is stored either way', async () => {
@@ -106,7 +129,7 @@ describe("the owner's own git", () => {
     fixture.ownerGit('checkout', '--quiet', '--detach')
     await expect(fixture.turn('t2')).rejects.toMatchObject({ code: 'WORKSPACE_UNUSABLE' })
     fixture.ownerGit('checkout', '--quiet', 'main')
-    expect(await fixture.turn('t2')).toMatchObject({ turn: 't2' })
+    expect(await fixture.turn('t2')).toMatchObject({ commit: { turn: 't2' } })
   })
 
   test('may commit and stage between turns; undo still takes back the turn only', async () => {
@@ -168,7 +191,7 @@ test('operations that are started together run one after another', async () => {
     await fixture.write(`d/${index}`, `${index}`)
     return fixture.turn(`t${index}`)
   })
-  const made = (await Promise.all(turns)).filter((commit) => commit !== null)
-  expect(made.flatMap(({ files }) => files).length).toBe(4)
+  const made = await Promise.all(turns)
+  expect(made.flatMap(({ commit }) => commit?.files ?? []).length).toBe(4)
   expect(fixture.faults()).toBe('')
 })

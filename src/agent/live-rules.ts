@@ -1,0 +1,91 @@
+/**
+ * The rules as they stand on disk now. A rule that the owner adds while the node runs holds from the next call on; a file
+ * that becomes unreadable or illegal blocks everything, with its fault as the reason, until it is mended.
+ */
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Rule } from '../constraint-language/rule.types.ts'
+import { NodeError } from '../utils/node-error.ts'
+import { createConstraintEngine, type PermissionGate } from './constraint-engine.ts'
+import { loadRules, type RuleSet } from './constraint-store.ts'
+import type { DecisionChain } from './decision-chain.ts'
+import type { PermissionEventBuilder } from './permission-event.ts'
+
+export type LiveRules = {
+  /** The same object for as long as no file has changed. */
+  readonly current: () => RuleSet
+}
+
+/** @throws {NodeError} as `loadRules`, for the state at the start only. */
+export const createLiveRules = (folder: string): LiveRules => {
+  let seen = readSignature(folder)
+  let ruleSet = loadRules(folder)
+  return {
+    current: () => {
+      const signature = readSignature(folder)
+      if (signature !== seen) {
+        ruleSet = loadOrRefuse(folder)
+        seen = signature
+      }
+      return ruleSet
+    },
+  }
+}
+
+/** A gate over the rules as they stand at each question. */
+export const createLiveGate = ({
+  rules,
+  build,
+  decisions,
+}: {
+  readonly rules: LiveRules
+  readonly build: PermissionEventBuilder
+  readonly decisions: DecisionChain
+}): PermissionGate => {
+  let ruleSet = rules.current()
+  let gate = createConstraintEngine({ ruleSet, build, decisions })
+  const current = (): PermissionGate => {
+    const next = rules.current()
+    if (next !== ruleSet) {
+      ruleSet = next
+      gate = createConstraintEngine({ ruleSet, build, decisions })
+    }
+    return gate
+  }
+  return {
+    permit: (operation, context) => current().permit(operation, context),
+    permitFiles: (paths, context) => current().permitFiles(paths, context),
+    decide: (question, context) => current().decide(question, context),
+    operate: (operation, reason) => current().operate(operation, reason),
+  }
+}
+
+/** Names, sizes and times: a changed file differs in one of them. */
+const readSignature = (folder: string): string => {
+  try {
+    return readdirSync(folder)
+      .sort()
+      .map((name) => {
+        const { size, mtimeNs, ino } = statSync(join(folder, name), { bigint: true })
+        return `${name}:${size}:${mtimeNs}:${ino}`
+      })
+      .join('\n')
+  } catch {
+    return 'unreadable' // loadRules says why
+  }
+}
+
+const loadOrRefuse = (folder: string): RuleSet => {
+  try {
+    return loadRules(folder)
+  } catch (error) {
+    if (!(error instanceof NodeError)) throw error
+    const everything = { eventTypes: null, test: () => true }
+    const rule: Rule = {
+      key: 'unreadable-rules',
+      sentence: `${error.message} (${error.hint ?? error.code})`,
+      syncs: [{ block: [everything], waitFor: [] }],
+    }
+    return { rules: [rule], hash: 'unreadable' }
+  }
+}

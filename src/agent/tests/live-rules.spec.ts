@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { DecisionEntry } from '../decision-chain.ts'
+import { createLiveGate, createLiveRules } from '../live-rules.ts'
+import { createPermissionEventBuilder } from '../permission-event.ts'
+import { createTestClock } from './state-fixture.ts'
+
+const NO_NOTES = `import { bSync, bThread, on } from 'plaited'
+/** Notes are not written. */
+export const noNotes = bThread(
+  [bSync({ block: on('permission:file:write', ({ detail }) => detail.path.startsWith('/workspace/notes/')) })],
+  true,
+)
+`
+const NO_PAYMENTS = NO_NOTES.replace(/block: .*/, `block: 'permission:payment:send' })],`).replace(
+  'noNotes',
+  'noPayments',
+)
+
+const openGate = () => {
+  const folder = mkdtempSync(join(tmpdir(), 'plaited-rules-'))
+  const put = (name: string, source: string) => writeFileSync(join(folder, name), source)
+  put('no-payments.ts', NO_PAYMENTS)
+  const rows: DecisionEntry[] = []
+  const decisions = {
+    append: (entry: DecisionEntry) => rows.push(entry),
+    appendAll: (entries: readonly DecisionEntry[]) => void rows.push(...entries),
+    counts: () => ({ allowed: 0, blocked: 0 }),
+    verify: () => ({ ok: true, count: 0 }) as const,
+  }
+  const build = createPermissionEventBuilder(createTestClock(), 'UTC')
+  const rules = createLiveRules(folder)
+  const gate = createLiveGate({ rules, build, decisions })
+  const write = () => gate.decide({ type: 'permission:file:write', input: { path: 'notes/a.md' } }, {})
+  return { folder, put, rows, rules, write, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+describe('rules while the node runs', () => {
+  test('a rule that is added holds from the next call on', () => {
+    using it = openGate()
+    expect(it.write().outcome).toBe('allowed')
+    it.put('no-notes.ts', NO_NOTES)
+    expect(it.write()).toMatchObject({ outcome: 'blocked', blockedBy: [{ by: 'no-notes#noNotes' }] })
+    expect(it.rows.map(({ rulesHash }) => rulesHash)[0]).not.toBe(it.rows[1]?.rulesHash)
+  })
+
+  test('a file that becomes illegal blocks everything with its fault, and mending it lifts that', () => {
+    using it = openGate()
+    it.put('broken.ts', 'export const x = 1')
+    expect(it.write()).toMatchObject({
+      outcome: 'blocked',
+      blockedBy: [{ sentence: expect.stringContaining('broken.ts') }],
+    })
+    rmSync(join(it.folder, 'broken.ts'))
+    expect(it.write().outcome).toBe('allowed')
+  })
+
+  test('a folder that goes away, or is emptied, blocks everything', () => {
+    using it = openGate()
+    rmSync(it.folder, { recursive: true })
+    expect(it.write().outcome).toBe('blocked')
+    mkdirSync(it.folder)
+    expect(it.write().outcome).toBe('blocked')
+  })
+
+  test('unchanged files are not read again', () => {
+    using it = openGate()
+    expect(it.rules.current()).toBe(it.rules.current())
+  })
+})
