@@ -56,9 +56,9 @@ export const createOperations = (parts: OperationParts): Operations => {
     },
     stop: conversation.stop,
     say: (message, progress, remote) =>
-      inbox.has(cli.name, message.messageId)
+      inbox.isOver(cli.name, message.messageId)
         ? Promise.reject(
-            new NodeError('USAGE', `message ${message.messageId} was taken before`, {
+            new NodeError('USAGE', `message ${message.messageId} was answered before`, {
               hint: 'give each message a new id',
             }),
           )

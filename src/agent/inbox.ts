@@ -13,7 +13,8 @@ export type InboundMessage = {
 export type Inbox = {
   /** Stores a message; false when the channel had delivered it before. */
   readonly accept: (message: InboundMessage) => boolean
-  readonly has: (channel: string, messageId: string) => boolean
+  /** Whether the message has been answered or refused: nothing more will come of it. */
+  readonly isOver: (channel: string, messageId: string) => boolean
   /** Oldest message that nobody has taken; a refused or answered one is never returned again. */
   readonly next: () => InboundMessage | null
   readonly take: (message: Pick<InboundMessage, 'channel' | 'messageId'>, turn: string) => void
@@ -31,8 +32,8 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
     `insert into inbound (channel, message_id, at, sender, text, lane, principal) values (?, ?, ?, ?, ?, ?, ?)
      on conflict do nothing`,
   )
-  const has = database.query<{ found: number }, [string, string]>(
-    'select 1 as found from inbound where channel = ? and message_id = ?',
+  const over = database.query<{ found: number }, [string, string]>(
+    `select 1 as found from inbound where channel = ? and message_id = ? and state in ('answered', 'refused')`,
   )
   const next = database.query<InboundMessage, []>(
     `select ${COLUMNS} from inbound where state = 'queued' order by seq limit 1`,
@@ -51,7 +52,7 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
       state.transaction(
         () => insert.run(channel, messageId, clock.now(), senderId, text, OWNER_LANE, OWNER_PRINCIPAL).changes === 1,
       ),
-    has: (channel, messageId) => has.get(channel, messageId) !== null,
+    isOver: (channel, messageId) => over.get(channel, messageId) !== null,
     next: () => next.get(),
     take: ({ channel, messageId }, turn) => setState('taken', turn, channel, messageId),
     refuse: ({ channel, messageId }) => setState('refused', null, channel, messageId),
