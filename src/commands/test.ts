@@ -93,7 +93,7 @@ const selectTestFiles = (args: readonly string[]): readonly string[] | null => {
 }
 
 const testArgv = (files: readonly string[] | null): readonly string[] => [
-  ...['--no-install', '--no-macros', '--no-env-file', 'test', '--isolate', '--only-failures', '--no-orphans'],
+  ...['--no-install', '--no-macros', '--no-env-file', 'test', '--parallel', '--only-failures', '--no-orphans'],
   `--timeout=${TEST_TIMEOUT_MS}`,
   ...(files ?? []).map((file) => `./${file}`),
 ]
