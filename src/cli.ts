@@ -121,4 +121,6 @@ const processIo: Io = {
 
 // `plaited log | head`: a reader that has seen enough ends the command quietly.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT_FAILED))
+// Nobody reads the log any more: that ends no node, and its exit code says how the work went.
+process.stderr.on('error', () => {})
 process.exitCode = await main(Bun.argv.slice(2), processIo)

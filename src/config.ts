@@ -7,6 +7,8 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Home, homePaths } from './home.ts'
+import { LOG_LEVELS, type LogLevel } from './utils/log.ts'
+import { MICROS_PER_UNIT, parseMicros } from './utils/micros.ts'
 import { NodeError } from './utils/node-error.ts'
 
 /** Bytes that `config.env` may have. */
@@ -15,6 +17,9 @@ const CONFIG_FILE_BYTES_MAX = 64 * 1024
 const VALUE_CHARACTERS_MAX = 4096
 
 const PORT_MAX = 65_535
+
+/** A cap beyond this is a slip: it would hold nothing back. */
+const CAP_MICROS_MAX = 1_000_000 * MICROS_PER_UNIT
 
 const DEFAULT_MODEL = 'claude-sonnet-5-5'
 /** Uid and gid of tool calls when the node itself runs as root (DESIGN 4). */
@@ -31,6 +36,10 @@ const isTimezone = (zone: string): boolean => {
 
 const text = z.string().max(VALUE_CHARACTERS_MAX)
 
+const usd = text.refine((amount) => (parseMicros(amount) ?? Number.POSITIVE_INFINITY) <= CAP_MICROS_MAX, {
+  message: 'must be an amount in USD such as 5 or 0.50, at most 1000000',
+})
+
 /** Every variable, with its meaning: README's table and `plaited help` are made from this. */
 export const variables = {
   PLAITED_HOME: text.optional().describe('folder that holds everything; `--home` wins'),
@@ -46,10 +55,20 @@ export const variables = {
     .refine(isTimezone, 'is not a time zone such as Europe/Berlin')
     .default('UTC')
     .describe('time zone of days, hours and caps'),
+  PLAITED_CAP_CALL_USD: usd.default('0.50').describe('the most that one model call may cost'),
+  PLAITED_CAP_TURN_USD: usd.default('1').describe('the most that one turn may cost'),
+  PLAITED_CAP_DAY_USD: usd.default('5').describe('the most that a day may cost; `budget +2 today` raises it'),
+  PLAITED_CAP_MONTH_USD: usd
+    .default('50')
+    .describe('the most that a month may cost; `budget +10 this month` raises it'),
   PLAITED_SANDBOX_UID: text
     .regex(/^\d{1,9}:\d{1,9}$/, 'must be UID:GID')
     .default(DEFAULT_SANDBOX_USER)
     .describe('UID:GID of tool calls when the node runs as root'),
+  PLAITED_LOG: z
+    .enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`)
+    .optional()
+    .describe('log on stderr: `silent`, `error`, `warn`, `info` or `debug`; unset, only `start` logs: `info`'),
   OWNER_ID: text
     .regex(/^[a-z]+:[\x21-\x7e]+$/, 'must name its provider: atproto:did:..., github:123')
     .transform((id) => (id.startsWith('did:') ? `atproto:${id}` : id))
@@ -70,12 +89,25 @@ export type Config = {
   readonly host: string
   readonly port: number
   readonly timezone: string
+  /** Spending caps in micro-dollars. */
+  readonly caps: {
+    readonly callMicros: number
+    readonly turnMicros: number
+    readonly dayMicros: number
+    readonly monthMicros: number
+  }
   /** null when the node does not run as root: tool calls then keep its uid. */
   readonly dropTo: { readonly uid: number; readonly gid: number } | null
   readonly ownerId: string | null
+  /** null: each command has its own default. */
+  readonly logLevel: LogLevel | null
 }
 
 export type Secrets = { readonly anthropicApiKey: string | null }
+
+/** What must never leave the process but to its service. */
+export const secretValues = (secrets: Secrets): readonly string[] =>
+  Object.values(secrets).filter((secret) => secret !== null)
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -115,8 +147,15 @@ export const readConfig = (
       host: values.PLAITED_HOST,
       port: values.PLAITED_PORT,
       timezone: values.PLAITED_TIMEZONE,
+      caps: {
+        callMicros: toMicros(values.PLAITED_CAP_CALL_USD),
+        turnMicros: toMicros(values.PLAITED_CAP_TURN_USD),
+        dayMicros: toMicros(values.PLAITED_CAP_DAY_USD),
+        monthMicros: toMicros(values.PLAITED_CAP_MONTH_USD),
+      },
       dropTo: isRoot() ? { uid: uid ?? 0, gid: gid ?? 0 } : null,
       ownerId: values.OWNER_ID ?? null,
+      logLevel: values.PLAITED_LOG ?? null,
     },
     secrets: { anthropicApiKey: values.ANTHROPIC_API_KEY ?? null },
   }
@@ -132,6 +171,9 @@ export const readHome = (given: string | undefined, environment: Environment = p
 
 /** A dropped uid cannot enter /root, so root keeps its home elsewhere. */
 const defaultHome = (): string => (isRoot() ? '/var/lib/plaited' : join(homedir(), '.plaited'))
+
+/** An amount that the schema has accepted. */
+const toMicros = (amount: string): number => parseMicros(amount) ?? 0
 
 const emptyToAbsent = (value: string | undefined): string | undefined => (value === '' ? undefined : value)
 

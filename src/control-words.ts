@@ -1,10 +1,12 @@
 /** Words that the node answers itself, without the model: they work when the model does not. */
 
-import { describeLog, describeStatus, describeUndo } from './describe.ts'
+import type { BudgetExtension } from './agent/ledger.types.ts'
+import { describeBudget, describeLog, describeStatus, describeUndo } from './describe.ts'
 import type { Operations } from './operations.ts'
+import { parseMicros } from './utils/micros.ts'
 import { NodeError } from './utils/node-error.ts'
 
-export type ControlWord = 'stop' | 'status' | 'undo' | 'log' | 'help'
+export type ControlWord = 'stop' | 'status' | 'undo' | 'log' | 'help' | 'budget' | `budget +${string}`
 
 /** Turns that `log` shows in a chat. */
 const LOG_TURNS_SHOWN = 10
@@ -15,6 +17,7 @@ const WORDS: ReadonlyMap<string, ControlWord> = new Map([
   ['undo', 'undo'],
   ['undo the last change', 'undo'],
   ['log', 'log'],
+  ['budget', 'budget'],
   ['help', 'help'],
 ])
 
@@ -23,22 +26,39 @@ const HELP = `I answer these words myself, without the model:
   status   what runs, what was spent, which sandbox
   undo     take back the last turn's changes
   log      the last turns that changed something
+  budget   what is spent; "budget +2 today" or "budget +10 this month" raises a cap
 Everything else goes to the model.`
 
+const EXTENSION_FORMS = 'Say "budget +2 today" or "budget +10 this month".'
+
 /** Only a whole message counts: `/stop`, `STOP!`, `undo`; "please do not stop" is for the model. */
-export const parseControlWord = (text: string): ControlWord | null =>
-  WORDS.get(
-    text
-      .trim()
-      .toLowerCase()
-      .replace(/^\//, '')
-      .replace(/[.!]+$/, ''),
-  ) ?? null
+export const parseControlWord = (text: string): ControlWord | null => {
+  const word = text
+    .trim()
+    .toLowerCase()
+    .replace(/^\//, '')
+    .replace(/[.!]+$/, '')
+    .replace(/ +/g, ' ')
+  return WORDS.get(word) ?? (isExtensionWord(word) ? word : null)
+}
+
+/** Whether doing it once more after a crash does nothing twice: an extension is given once per message. */
+export const isRepeatable = (word: ControlWord): boolean => word !== 'undo'
+
+/** What begins so is about money and never for the model, also when it is none of the forms: the answer names them. */
+const isExtensionWord = (word: string): word is `budget +${string}` => /^budget \+[^\n]{0,40}$/.test(word)
+
+/** `+2 today`, `+2.50 USD this month`; null for everything else. */
+export const parseExtension = (text: string): BudgetExtension | null => {
+  const [, amount = '', period] = /^\+([\d.]+)(?: usd)? (today|(?:this )?month)$/i.exec(text) ?? []
+  const micros = parseMicros(amount)
+  return micros ? { span: period?.toLowerCase() === 'today' ? 'day' : 'month', micros } : null
+}
 
 /** Runs inside the lane, between turns: `undo` must be one that does not wait for the lane. Contract: does not reject for operating faults. */
 export const answerControlWord = async (
   word: ControlWord,
-  operations: Pick<Operations, 'status' | 'undo' | 'log'>,
+  operations: Pick<Operations, 'status' | 'undo' | 'log' | 'budget'>,
 ): Promise<string> => {
   try {
     switch (word) {
@@ -52,9 +72,19 @@ export const answerControlWord = async (
         return describeLog(await operations.log(LOG_TURNS_SHOWN))
       case 'help':
         return HELP
+      case 'budget':
+        return describeBudget(await operations.budget(null))
+      default:
+        return await extendBudget(word.slice('budget '.length), operations)
     }
   } catch (error) {
     if (!(error instanceof NodeError)) throw error
     return `${error.message}${error.hint ? ` (${error.hint})` : ''}`
   }
+}
+
+const extendBudget = async (words: string, { budget }: Pick<Operations, 'budget'>): Promise<string> => {
+  const extension = parseExtension(words)
+  if (!extension) return `I did not understand that, so nothing was raised. ${EXTENSION_FORMS}`
+  return `Raised.\n${describeBudget(await budget(extension))}`
 }

@@ -5,13 +5,14 @@
  */
 import { randomBytes } from 'node:crypto'
 import { runTurn } from './agent/agent.ts'
+import type { OwnerIntent } from './agent/agent.types.ts'
 import type { AgentParts } from './agent/agent-parts.types.ts'
 import type { InboundMessage, Inbox } from './agent/inbox.ts'
 import type { Outbox } from './agent/outbox.ts'
 import type { Turn, TurnResult } from './agent/turn.types.ts'
 import type { Channel } from './channels/channels.types.ts'
 import type { OwnerGate } from './channels/owner-gate.ts'
-import { type ControlWord, parseControlWord } from './control-words.ts'
+import { type ControlWord, isRepeatable, parseControlWord } from './control-words.ts'
 import { createLane } from './utils/lane.ts'
 import { NodeError } from './utils/node-error.ts'
 
@@ -30,7 +31,7 @@ export type ConversationParts = {
   readonly journal: AgentParts['journal']
   /** Made at the first turn: loading a model costs more than starting the node. */
   readonly agentParts: () => Promise<AgentParts>
-  readonly answerControlWord: (word: ControlWord) => Promise<string>
+  readonly answerControlWord: (word: ControlWord, intent: OwnerIntent) => Promise<string>
   /** The state can no longer be written (disk full): nothing is taken any more, the node must end. */
   readonly onFatal: (error: unknown) => void
 }
@@ -212,12 +213,12 @@ const answer = async (parts: ConversationParts, turn: Turn): Promise<Pick<TurnRe
     return { end: 'model-error', text: `The model cannot be started: ${agent.message}` }
   }
   const ref = `${turn.id}/${word}`
-  if (parts.journal.has('tool.start', ref)) {
+  if (parts.journal.has('tool.start', ref) && !isRepeatable(word)) {
     const text = `I was interrupted while doing "${word}" and do not know how far it came: see 'log', then say it again.`
     return { end: 'crashed', text }
   }
   parts.journal.append({ type: 'tool.start', turn: turn.id, ref, payload: { tool: word } })
-  return { end: 'control', text: await parts.answerControlWord(word) }
+  return { end: 'control', text: await parts.answerControlWord(word, turn.intent) }
 }
 
 const toNodeError = (error: unknown): NodeError =>

@@ -1,6 +1,8 @@
 /** Node state in words, for a terminal and for a chat alike. */
+import type { Budget, GrantedExtension, PeriodBudget } from './agent/ledger.types.ts'
 import type { LoggedCommit, NodeStatus, UndoReport } from './operations.ts'
 import { formatInstant } from './utils/clock.ts'
+import { escapeUnsafeCharacters } from './utils/escape-unsafe-characters.ts'
 import { formatMicros } from './utils/micros.ts'
 
 const SHORT_SHA = 10
@@ -8,18 +10,56 @@ const SHORT_SHA = 10
 export const shortSha = (sha: string): string => sha.slice(0, SHORT_SHA)
 
 export const describeStatus = (status: NodeStatus): string => {
-  const { sandbox } = status
+  const { turn, lastError } = status
   return [
+    `node      ${describeNode(status)}`,
     `home      ${status.home}`,
     `model     ${status.model}${status.scripted ? ' (a script answers, no AI model)' : ''}`,
-    `sandbox   ${sandbox.mode === 'full' ? 'full' : `unavailable, tools refuse: ${sandbox.reason}; ${sandbox.mend}`}`,
+    `sandbox   ${describeSandbox(status.sandbox)}`,
     `rules     ${status.rules} (on one user account the ratchet is advisory: that user can edit the files)`,
-    `turn      ${status.runningTurn ?? 'none running'}; ${status.queued} queued`,
+    `turn      ${turn ? describeTurn(turn) : 'none running'}; ${status.queued} queued`,
     `decisions ${status.decisions.allowed} allowed, ${status.decisions.blocked} blocked`,
-    `spent     ${formatMicros(status.spentTodayMicros)} USD today`,
+    `spent     ${describePeriod(status.budget.day)} today, ${describePeriod(status.budget.month)} this month`,
     ...(status.strangers > 0 ? [`strangers ${status.strangers} messages refused`] : []),
+    ...(lastError ? [`error     ${describeTime(lastError.at)} UTC: ${escapeUnsafeCharacters(lastError.message)}`] : []),
   ].join('\n')
 }
+
+const describeNode = ({ state, pid, upSeconds }: NodeStatus): string => {
+  if (state === 'serving') return `running (pid ${pid}, up ${upSeconds} s)`
+  return state === 'stopped' ? 'not running' : 'in use by a process that does not answer; this is what its record says'
+}
+
+const describeSandbox = (sandbox: NodeStatus['sandbox']): string => {
+  if (sandbox.mode === 'unavailable') return `unavailable, tools refuse: ${sandbox.reason}; ${sandbox.mend}`
+  return sandbox.mode === 'full' ? 'full' : 'unknown while the node is silent'
+}
+
+const describeTurn = ({ id, since, steps, doing, tool }: NonNullable<NodeStatus['turn']>): string => {
+  const work = { model: 'asks the model', tool: `runs ${tool}`, node: 'is at work' }[doing]
+  return `${id} since ${describeTime(since)} UTC, step ${steps}, ${work}`
+}
+
+const describePeriod = ({ spentMicros, capMicros, limitMicros }: PeriodBudget): string => {
+  const extended = limitMicros > capMicros ? ` (raised from ${formatMicros(capMicros)})` : ''
+  return `${formatMicros(spentMicros)} of ${formatMicros(limitMicros)} USD${extended}`
+}
+
+/** What is spent, the caps, and who raised them. */
+export const describeBudget = ({ day, month, callCapMicros, turnCapMicros }: Budget): string =>
+  [
+    `today       ${describePeriod(day)}`,
+    ...day.extensions.map(describeExtension),
+    `this month  ${describePeriod(month)}`,
+    ...month.extensions.map(describeExtension),
+    `caps        ${formatMicros(callCapMicros)} USD for a call, ${formatMicros(turnCapMicros)} USD for a turn`,
+  ].join('\n')
+
+const describeExtension = ({ at, micros, grantedBy }: GrantedExtension): string =>
+  `            +${formatMicros(micros)} USD at ${describeTime(at)} UTC by ${grantedBy}`
+
+/** `2027-01-15 08:00`, in UTC. */
+const describeTime = (at: number): string => formatInstant(at).slice(0, 16).replace('T', ' ')
 
 export const describeUndo = ({ undone, commit, diffStat }: UndoReport): string =>
   `Undone: "${undone.subject}" (${shortSha(undone.sha)}), as commit ${shortSha(commit.sha)}.\n${diffStat.trimEnd()}`
@@ -28,9 +68,8 @@ export const describeLog = (commits: readonly LoggedCommit[]): string => {
   if (commits.length === 0) return 'No turn has changed anything yet.'
   return commits
     .map(({ sha, at, kind, turn, subject, undoneBy }) => {
-      const time = formatInstant(at).slice(0, 16).replace('T', ' ')
       const undone = undoneBy ? `  undone by ${shortSha(undoneBy)}` : ''
-      return `${shortSha(sha)}  ${time}  ${kind.padEnd(5)}  ${turn ?? '-'}  ${subject}${undone}`
+      return `${shortSha(sha)}  ${describeTime(at)}  ${kind.padEnd(5)}  ${turn ?? '-'}  ${subject}${undone}`
     })
     .join('\n')
 }

@@ -1,13 +1,18 @@
 /** The node as a service: HTTP, control socket and channels, until a signal. */
-import type { Config, Secrets } from './config.ts'
+import { type Config, modelName, type Secrets } from './config.ts'
+import { logControlFault, type NodeLog, toError } from './node-log.ts'
+import type { Operations } from './operations.ts'
 import { startPublicServer } from './server/public-server.ts'
+import { systemClock } from './utils/clock.ts'
 
 export const runService = async (
-  { config, secrets }: { readonly config: Config; readonly secrets: Secrets },
+  { config, secrets, log }: { readonly config: Config; readonly secrets: Secrets; readonly log: NodeLog },
   signal: AbortSignal,
   onReady: (ready: { readonly url: string }) => void,
 ): Promise<void> => {
+  const startedAt = systemClock.now()
   const disposals: (() => Promise<void>)[] = []
+  log.info('node.start', { home: config.home.root, model: modelName(config) })
   try {
     // Health first: whoever waits for the start to answer need not wait for rules, workspace and sandbox.
     const http = startPublicServer(config)
@@ -16,13 +21,25 @@ export const runService = async (
       import('./node.ts'),
       import('./server/control-server.ts'),
     ])
-    const node = await createNode({ config, secrets })
+    const node = await createNode({ config, secrets, log })
     disposals.push(node.close)
-    const control = startControlServer(config.home.controlSocket, node.operations)
+    const control = startControlServer(config.home.controlSocket, node.operations, logControlFault(log))
     disposals.push(control.close)
+    log.info('node.ready', { url: http.url })
     onReady({ url: http.url })
-    await node.serve(signal)
+    await Promise.all([node.serve(signal), logSandbox(node.operations, log)])
+  } catch (error) {
+    log.error('node.failed', { error: toError(error) })
+    throw error
   } finally {
     for (const dispose of disposals.reverse()) await dispose()
+    log.info('node.stop', { upMs: Math.max(0, systemClock.now() - startedAt) })
   }
+}
+
+/** Said at the start, because tools refuse from then on and nobody may be there to see it. */
+const logSandbox = async (operations: Operations, log: NodeLog): Promise<void> => {
+  if (log.level === 'silent') return
+  const { sandbox } = await operations.status()
+  if (sandbox.mode === 'unavailable') log.warn('sandbox.unavailable', { reason: sandbox.reason, mend: sandbox.mend })
 }

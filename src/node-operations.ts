@@ -1,15 +1,21 @@
 /** The running node's answer to what a person can ask of it. */
 
-import type { PermittedCall, ToolOperation } from './agent/agent.types.ts'
+import type { OwnerIntent, PermittedCall, ToolOperation } from './agent/agent.types.ts'
 import type { AgentParts } from './agent/agent-parts.types.ts'
 import type { DecisionChain } from './agent/decision-chain.ts'
 import type { Inbox } from './agent/inbox.ts'
 import type { Journal } from './agent/journal.ts'
+import type { Ledger } from './agent/ledger.ts'
 import type { CliChannel } from './channels/cli/cli.ts'
 import type { Conversation } from './conversation.ts'
+import { readEvents, readRecordedStatus } from './node-record.ts'
 import type { NodeStatus, Operations, UndoReport } from './operations.ts'
 import type { SandboxLanes } from './parts.ts'
 import { NodeError } from './utils/node-error.ts'
+import type { Redactor } from './utils/redact.ts'
+
+/** Whoever reaches the operations by the command line: its socket is the owner's alone. */
+const OPERATOR = 'command line'
 
 export type OperationParts = Pick<AgentParts, 'clock' | 'ledger' | 'workspace'> & {
   readonly cli: CliChannel
@@ -22,6 +28,7 @@ export type OperationParts = Pick<AgentParts, 'clock' | 'ledger' | 'workspace'> 
   readonly undo: () => Promise<UndoReport>
   readonly operate: (operation: ToolOperation) => PermittedCall
   readonly describe: () => Pick<NodeStatus, 'home' | 'model' | 'scripted' | 'rules' | 'serving'>
+  readonly redact: Redactor
 }
 
 /** Takes back the newest turn; the caller sees to it that no turn runs meanwhile. */
@@ -34,24 +41,32 @@ export const createUndo =
     return report
   }
 
+/** Money as an owner may change it; the intent is the message that says so, null on the command line. */
+export const createBudget = (ledger: Ledger, intent: OwnerIntent | null): Operations['budget'] => {
+  const by = intent
+    ? { grantedBy: `${intent.channel}/${intent.senderId}`, message: `${intent.channel}/${intent.messageId}` }
+    : { grantedBy: OPERATOR, message: null }
+  return async (extension) => {
+    if (extension) ledger.extend(extension, by)
+    return ledger.budget()
+  }
+}
+
 export const createOperations = (parts: OperationParts): Operations => {
   const { cli, clock, conversation, decisions, inbox, journal, lanes, ledger, workspace } = parts
+  const stores = { journal, inbox, decisions, ledger }
   const startedAt = clock.now()
   return {
     status: async () => {
       const check = await lanes.check()
-      const { queued, refused } = inbox.counts()
+      const node = parts.describe()
       return {
-        ...parts.describe(),
+        ...node,
+        state: node.serving ? 'serving' : 'stopped',
         pid: process.pid,
         upSeconds: Math.round((clock.now() - startedAt) / 1000),
         sandbox: check.available ? { mode: 'full' } : { mode: 'unavailable', reason: check.reason, mend: check.mend },
-        ratchet: 'advisory',
-        runningTurn: conversation.runningTurn(),
-        queued,
-        strangers: refused,
-        decisions: decisions.counts(),
-        spentTodayMicros: ledger.spentToday(),
+        ...readRecordedStatus(stores, conversation.runningTurn(), parts.redact),
       }
     },
     stop: conversation.stop,
@@ -66,9 +81,10 @@ export const createOperations = (parts: OperationParts): Operations => {
     undo: () => conversation.exclusive(parts.undo),
     log: async (limit) => workspace.log(limit),
     diff: (turn) => workspace.diff(turn),
-    events: async ({ after, limit }) => journal.after(after, limit),
+    events: async (query) => readEvents(journal, query),
     execute: (operation, signal = new AbortController().signal) =>
       lanes.sandbox.run(parts.operate(operation), { signal }),
     auditDecisions: async () => decisions.verify(),
+    budget: createBudget(ledger, null),
   }
 }

@@ -9,6 +9,7 @@ import { createJournal, type JournalHook } from './agent/journal.ts'
 import { takeLease } from './agent/lease.ts'
 import { createLedger } from './agent/ledger.ts'
 import { createLiveGate, createLiveRules, type LiveRules } from './agent/live-rules.ts'
+import { systemRetryTiming } from './agent/model-retry.ts'
 import { createOutbox } from './agent/outbox.ts'
 import { createPermissionEventBuilder } from './agent/permission-event.ts'
 import { openState } from './agent/persistence.ts'
@@ -17,16 +18,19 @@ import { createToolSet } from './agent/tools/tools.ts'
 import { createWorkspaceRepo } from './agent/workspace/workspace-repo.ts'
 import { createCliChannel } from './channels/cli/cli.ts'
 import { createOwnerGate } from './channels/owner-gate.ts'
-import { type Config, modelName, type Secrets } from './config.ts'
+import { type Config, modelName, type Secrets, secretValues } from './config.ts'
 import { answerControlWord } from './control-words.ts'
 import { createConversation } from './conversation.ts'
 import { prepareHome } from './home.ts'
-import { createOperations, createUndo } from './node-operations.ts'
+import { createJournalLog, logStores } from './logged-stores.ts'
+import { type NodeLog, silentLog } from './node-log.ts'
+import { createBudget, createOperations, createUndo } from './node-operations.ts'
 import type { Operations } from './operations.ts'
 import { createModel, createSandboxLanes, SEED_RULES } from './parts.ts'
 import { type Clock, systemClock } from './utils/clock.ts'
 import { diskFault } from './utils/disk-fault.ts'
 import { lazy } from './utils/lazy.ts'
+import { createRedactor } from './utils/redact.ts'
 
 export type PlaitedNode = {
   readonly operations: Operations
@@ -39,7 +43,11 @@ export type PlaitedNode = {
 export type NodeOptions = {
   readonly config: Config
   readonly secrets: Secrets
+  /** Default: nothing is logged. */
+  readonly log?: NodeLog
   readonly clock?: Clock
+  /** For tests, which must not call a service: default is the configured one. */
+  readonly makeModel?: typeof createModel
   /** For crash tests: called at each durable point of the journal. */
   readonly atPoint?: JournalHook
 }
@@ -64,13 +72,18 @@ export const createNode = async (options: NodeOptions): Promise<PlaitedNode> => 
 }
 
 /** Everything that lives in SQLite, held by the one process that has the lease. */
-const openStores = ({ config, clock = systemClock, atPoint = () => {} }: NodeOptions) => {
+const openStores = ({ config, log = silentLog, clock = systemClock, atPoint = () => {} }: NodeOptions) => {
   const lease = takeLease(config.home.lease)
   const state = openState(config.home.state)
-  const ledger = createLedger(state, clock, config.timezone)
+  const ledger = createLedger(state, { clock, timezone: config.timezone, caps: config.caps })
   ledger.settleAbandoned()
-  return {
-    journal: createJournal(state, clock, atPoint),
+  const journal = createJournal(state, clock, (point) => {
+    atPoint(point)
+    logNewRows()
+  })
+  const logNewRows = createJournalLog(journal, log)
+  const stores = {
+    journal,
     inbox: createInbox(state, clock),
     outbox: createOutbox(state, clock),
     decisions: createDecisionChain(state, clock),
@@ -81,10 +94,11 @@ const openStores = ({ config, clock = systemClock, atPoint = () => {} }: NodeOpt
       lease.release()
     },
   }
+  return logStores(stores, log)
 }
 
 const compose = async (
-  { config, secrets, clock = systemClock }: NodeOptions,
+  { config, secrets, clock = systemClock, makeModel = createModel }: NodeOptions,
   rules: LiveRules,
   stores: ReturnType<typeof openStores>,
 ): Promise<PlaitedNode> => {
@@ -102,10 +116,11 @@ const compose = async (
     sharedGroup: config.dropTo?.gid ?? null,
   })
   await workspace.open()
-  const model = lazy(() => createModel(config, secrets))
+  const model = lazy(() => makeModel(config, secrets))
   const agentParts = async (): Promise<AgentParts> => ({
     ...{ clock, journal, ledger, gate, sandbox: lanes.sandbox, tools: createToolSet(), workspace },
     model: await model.get(),
+    retry: systemRetryTiming,
     get systemPrompt() {
       return createSystemPrompt(rules.current().rules)
     },
@@ -119,13 +134,15 @@ const compose = async (
     ...{ inbox, outbox, journal },
     ownerGate: createOwnerGate(config.ownerId),
     agentParts: lazy(agentParts).get,
-    answerControlWord: (word) => answerControlWord(word, { ...operations, undo }),
+    answerControlWord: (word, intent) =>
+      answerControlWord(word, { ...operations, undo, budget: createBudget(ledger, intent) }),
     onFatal: failure.reject,
   })
   let serving = false
   const operations = createOperations({
     ...{ cli, clock, conversation, decisions, inbox, journal, ledger, lanes, workspace, undo },
     operate: (operation) => gate.operate(operation, unsafeOperatorCall),
+    redact: createRedactor(secretValues(secrets)),
     describe: () => ({
       ...{ home: home.root, rules: rules.current().rules.length, serving },
       ...{ model: modelName(config), scripted: config.model === null },

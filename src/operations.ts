@@ -4,27 +4,12 @@
  */
 import { z } from 'zod'
 import type { SandboxOutcome, ToolOperation } from './agent/agent.types.ts'
+import type { Budget, BudgetExtension } from './agent/ledger.types.ts'
 import type { WorkspaceCommit } from './agent/workspace/workspace.types.ts'
 import type { Say } from './channels/channels.types.ts'
+import type { loggedEventSchema, nodeStatusSchema } from './operations.schemas.ts'
 
-export type NodeStatus = {
-  readonly home: string
-  readonly pid: number
-  readonly serving: boolean
-  readonly upSeconds: number
-  readonly model: string
-  /** true: a script answers, no AI model. */
-  readonly scripted: boolean
-  readonly rules: number
-  readonly sandbox:
-    { readonly mode: 'full' } | { readonly mode: 'unavailable'; readonly reason: string; readonly mend: string }
-  readonly ratchet: 'advisory'
-  readonly runningTurn: string | null
-  readonly queued: number
-  readonly strangers: number
-  readonly decisions: { readonly allowed: number; readonly blocked: number }
-  readonly spentTodayMicros: number
-}
+export type NodeStatus = z.output<typeof nodeStatusSchema>
 
 export type LoggedCommit = WorkspaceCommit & { readonly undoneBy: string | null }
 
@@ -34,13 +19,7 @@ export type UndoReport = {
   readonly diffStat: string
 }
 
-export type LoggedEvent = {
-  readonly seq: number
-  readonly at: number
-  readonly turn: string | null
-  readonly type: string
-  readonly payload: unknown
-}
+export type LoggedEvent = z.output<typeof loggedEventSchema>
 
 export type DecisionAudit =
   { readonly ok: true; readonly count: number } | { readonly ok: false; readonly seq: number; readonly fault: string }
@@ -55,10 +34,17 @@ export type Operations = {
   readonly undo: () => Promise<UndoReport>
   readonly log: (limit: number) => Promise<readonly LoggedCommit[]>
   readonly diff: (turn: string | null) => Promise<string>
-  readonly events: (query: { readonly after: number; readonly limit: number }) => Promise<readonly LoggedEvent[]>
+  /** Oldest first; `turn`: only those of that turn. */
+  readonly events: (query: {
+    readonly after: number
+    readonly limit: number
+    readonly turn: string | null
+  }) => Promise<readonly LoggedEvent[]>
   /** Runs an operation past the rules, for the operator's command line. */
   readonly execute: (operation: ToolOperation, signal?: AbortSignal) => Promise<SandboxOutcome>
   readonly auditDecisions: () => Promise<DecisionAudit>
+  /** What is spent and may be spent, after raising a cap when an extension is given. Only the owner's word leads here. */
+  readonly budget: (extension: BudgetExtension | null) => Promise<Budget>
 }
 
 /** The operations that a command line can send. */
@@ -67,3 +53,9 @@ export const toolOperationSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('write'), path: z.string(), content: z.string() }),
   z.strictObject({ kind: z.literal('bash'), command: z.string(), timeoutMs: z.int().positive() }),
 ])
+
+/** An extension as a command line sends it; how much one may be is the ledger's to say. */
+export const budgetExtensionSchema: z.ZodType<BudgetExtension> = z.strictObject({
+  span: z.enum(['day', 'month']),
+  micros: z.int(),
+})

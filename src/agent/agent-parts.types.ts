@@ -5,6 +5,7 @@ import type { PermissionGate } from './constraint-engine.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { Model } from './model/model.types.ts'
+import type { RetryTiming } from './model-retry.ts'
 import type { ToolSet } from './tools/tools.ts'
 import type { WorkspaceRepo } from './workspace/workspace.types.ts'
 
@@ -16,6 +17,8 @@ export type AgentParts = {
   readonly sandbox: Sandbox
   readonly tools: ToolSet
   readonly model: Model
+  /** Between attempts at a call of the model that failed. */
+  readonly retry: RetryTiming
   readonly workspace: WorkspaceRepo
   readonly systemPrompt: string
 }

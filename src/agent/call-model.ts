@@ -4,43 +4,81 @@ import { describeBlock } from './constraint-engine.ts'
 import { selectHistory } from './history.ts'
 import { type Model, ModelError, type ModelRequest, type ModelUsage } from './model/model.types.ts'
 import { costMicros, worstCaseMicros } from './model/model-prices.ts'
+import type { ModelStep } from './next-step.ts'
 import { projectMessages } from './projection.ts'
 import type { Turn, TurnEnding } from './turn.types.ts'
 
 /** Tokens that one answer may have. */
 const ANSWER_TOKENS_MAX = 8192
-/** A token is at least this many bytes in practice; dividing by less overestimates the cost, which is the safe side. */
+/** Text and code have about four bytes to a token, so this overestimates them; only very dense text has fewer. */
 const BYTES_PER_TOKEN = 3
-/** Journals the model's next message; a refusal ends the turn. */
-export const callModel = async (parts: AgentParts, turn: Turn, step: number): Promise<TurnEnding | null> => {
+
+/** Journals what came of one attempt: the model's next message, or a `model.error`. A refusal to try ends the turn. */
+export const callModel = async (
+  parts: AgentParts,
+  turn: Turn,
+  { attempt, history }: Pick<ModelStep, 'attempt' | 'history'>,
+): Promise<TurnEnding | null> => {
   const { journal, ledger, model } = parts
-  const request = buildRequest(parts, turn)
-  const ref = `${turn.id}/${step}`
-  const refusal = reserve(parts, turn, { request, ref })
-  if (refusal) return refusal
-  const text: string[] = []
+  const request = buildRequest(parts, turn, history)
+  const ref = `${turn.id}/${attempt}`
+  const reserved = reserve(parts, turn, { request, ref })
+  if ('end' in reserved) return reserved
+  let text = ''
   const onText = (delta: string) => {
-    text.push(delta)
+    text += delta
     turn.progress({ kind: 'text', text: delta })
   }
+  const aborted: ModelUsage[] = []
+  const withdrawText = (reason: string) => {
+    if (text !== '') turn.progress({ kind: 'interrupted', reason })
+  }
   try {
-    const reply = await model.stream(request, { signal: turn.signal, onText })
+    const reply = await model.stream(request, {
+      signal: turn.signal,
+      onText,
+      onAborted: (usage) => aborted.push(usage),
+    })
     const content = reply.content.filter((block) => block.type !== 'text' || block['text'] !== '')
     journal.transaction('model.message', () => {
       ledger.settle(ref, costOf(model, reply.usage))
       journal.append({ type: 'model.message', turn: turn.id, ref, payload: { ...reply, content } })
     })
-    return null
+    const withdrawn = WITHDRAWN.get(reply.stopReason)
+    if (withdrawn !== undefined) withdrawText(withdrawn)
   } catch (error) {
-    if (turn.signal.aborted) return null // the loop sees the stop; what was reserved counts as spent
+    if (turn.signal.aborted) {
+      // The loop sees the stop. Without a word of the service about the cost, what was reserved counts as spent.
+      for (const usage of aborted) ledger.settle(ref, costOf(model, usage))
+      return null
+    }
     if (!(error instanceof ModelError)) throw error
+    const { fault, status, message, retryAfterMs, usage } = error
     journal.transaction('model.error', () => {
-      ledger.settle(ref, error.usage ? costOf(model, error.usage) : 0)
-      const payload = { fault: error.fault, status: error.status, message: error.message, partialText: text.join('') }
+      ledger.settle(ref, usage ? costOf(model, usage) : neverServed(error) ? 0 : reserved.micros)
+      const payload = { fault, status, message, retryAfterMs, partialText: text }
       journal.append({ type: 'model.error', turn: turn.id, ref, payload })
     })
-    return { end: 'model-error', text: MODEL_FAULTS[error.fault](error) }
+    withdrawText(message)
   }
+  return null
+}
+
+/** Answers that end before their end and are not kept as history. */
+const WITHDRAWN: ReadonlyMap<string, string> = new Map([
+  ['refusal', 'the model service declined to go on'],
+  ['model_context_window_exceeded', 'the conversation no longer fits into the model'],
+])
+
+const NO_CONNECTION = new Set(['ECONNREFUSED', 'ConnectionRefused', 'ENOTFOUND', 'EAI_AGAIN', 'FailedToOpenSocket'])
+
+/** The service answered with a refusal, or was never reached: nothing can be billed. Otherwise nobody knows. */
+const neverServed = (error: ModelError): boolean => {
+  if (error.status !== null) return true
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if ('code' in cause && NO_CONNECTION.has(String(cause.code))) return true
+  }
+  return false
 }
 
 const costOf = (model: Model, usage: ModelUsage): number => (model.price ? costMicros(usage, model.price) : 0)
@@ -49,7 +87,7 @@ const reserve = (
   { journal, ledger, gate, model }: AgentParts,
   turn: Turn,
   { request, ref }: { readonly request: ModelRequest; readonly ref: string },
-): TurnEnding | null => {
+): TurnEnding | { readonly micros: number } => {
   if (!model.price) {
     return {
       end: 'cap',
@@ -75,30 +113,22 @@ const reserve = (
   if (decision.outcome !== 'allowed')
     return { end: 'blocked', text: `I may not call the model. ${describeBlock(decision)}` }
   return journal.transaction('model.request', () => {
-    const reserved = ledger.reserve({ turn: turn.id, ref, kind: 'model', micros })
-    if (!reserved.ok) return { end: 'cap', text: reserved.message } as const
+    const reservation = ledger.reserve({ turn: turn.id, ref, kind: 'model', micros })
+    if (!reservation.ok) return { end: 'cap', text: reservation.message } as const
     journal.append({ type: 'model.request', turn: turn.id, ref, payload: { model: model.name, micros } })
-    return null
+    return { micros }
   })
 }
 
-const buildRequest = ({ journal, tools, systemPrompt }: AgentParts, turn: Turn): ModelRequest => {
+const buildRequest = (
+  { journal, tools, systemPrompt }: AgentParts,
+  turn: Turn,
+  history: ModelStep['history'],
+): ModelRequest => {
   return {
     system: systemPrompt,
     tools: tools.definitions,
-    messages: projectMessages([...selectHistory(journal, turn.id), ...journal.ofTurn(turn.id)]),
+    messages: projectMessages([...selectHistory(journal, turn.id, history), ...journal.ofTurn(turn.id)]),
     maxTokens: ANSWER_TOKENS_MAX,
   }
-}
-
-const MODEL_FAULTS: Readonly<Record<ModelError['fault'], (error: ModelError) => string>> = {
-  unreachable: (error) =>
-    `I could not reach the model service (${error.message}). Nothing more was done; say it again to retry.`,
-  overloaded: (error) =>
-    `The model service is overloaded (${error.message}). Nothing more was done; say it again in a while.`,
-  rejected: (error) => `The model service rejected the request (${error.message}).`,
-  unauthorized: () => 'The model service refused the key. Check ANTHROPIC_API_KEY, then say it again.',
-  unpaid: () => 'The model service says that the account has no credit. Add some, then say it again.',
-  malformed: (error) =>
-    `The model service sent an answer that I could not read (${error.message}). Nothing of it was run; say it again to retry.`,
 }

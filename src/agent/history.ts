@@ -4,8 +4,8 @@
  */
 import type { Journal, JournalEvent } from './journal.ts'
 
-/** Bytes of earlier turns, as JSON, after shortening. */
-const HISTORY_BYTES_MAX = 96_000
+/** Bytes of earlier turns, as JSON, after shortening; `short` is for a model that this was too much for. */
+const HISTORY_BYTES_MAX = { full: 96_000, short: 12_000 } as const
 /** Earlier turns that are looked at. */
 const HISTORY_TURNS_MAX = 64
 /** The window's start moves in steps of this many turns, so that the cached prefix holds for the turns between. */
@@ -14,14 +14,20 @@ const HISTORY_STEP_TURNS = 8
 const EARLIER_TEXT_CHARACTERS_MAX = 4000
 
 /** Journal entries of earlier turns, oldest first. */
-export const selectHistory = (journal: Journal, current: string): readonly JournalEvent[] => {
+export const selectHistory = (
+  journal: Journal,
+  current: string,
+  length: keyof typeof HISTORY_BYTES_MAX,
+): readonly JournalEvent[] => {
   const earlier = journal.turns(HISTORY_TURNS_MAX).filter((id) => id !== current)
   const turns: (readonly JournalEvent[])[] = []
   let bytes = 0
   for (const id of earlier) {
-    const events = journal.ofTurn(id).map(shorten)
+    // What a failed attempt had streamed is not sent, so it takes no room either.
+    const sent = journal.ofTurn(id).filter((event) => event.type !== 'model.error')
+    const events = sent.map(shorten)
     bytes += Buffer.byteLength(JSON.stringify(events))
-    if (bytes > HISTORY_BYTES_MAX) break
+    if (bytes > HISTORY_BYTES_MAX[length]) break
     turns.push(events)
   }
   return turns

@@ -54,6 +54,8 @@ export type Journal = {
   readonly turns: (limit: number) => readonly string[]
   readonly turnCount: () => number
   readonly after: (seq: number, limit: number) => readonly JournalEvent[]
+  /** 0 while nothing has happened. */
+  readonly lastSeq: () => number
   readonly newest: (type: JournalEventType) => JournalEvent | null
   readonly openTurn: () => string | null
   readonly endSession: (reason: 'shutdown') => void
@@ -90,6 +92,7 @@ export const createJournal = (state: State, clock: Clock, atPoint: JournalHook):
   const after = database.query<Row, [number, number]>(
     'select seq, at, turn, type, ref, payload from events where seq > ? order by seq limit ?',
   )
+  const lastSeq = database.query<{ seq: number }, []>('select coalesce(max(seq), 0) as seq from events')
   const newest = database.query<Row, [string]>(
     'select seq, at, turn, type, ref, payload from events where type = ? order by seq desc limit 1',
   )
@@ -127,6 +130,7 @@ export const createJournal = (state: State, clock: Clock, atPoint: JournalHook):
     turns: (limit) => turns.all(limit).map((row) => row.turn),
     turnCount: () => turnCount.get()?.count ?? 0,
     after: (seq, limit) => after.all(seq, limit).map(toEvent),
+    lastSeq: () => lastSeq.get()?.seq ?? 0,
     newest: (type) => {
       const row = newest.get(type)
       return row ? toEvent(row) : null

@@ -1,17 +1,30 @@
 /**
- * What was spent: money is reserved before a call for the most it can cost and settled at what it did cost, so that a
- * cap holds before the bill exists, also after a restart. Sums are integer micro-dollars.
+ * What was spent, and the caps that hold. Money is reserved before a call for the most it can cost and settled at what it
+ * did cost, so that a cap holds before the bill exists, also after a restart. A reservation whose cost never became known
+ * (the process died, the stream was aborted before it said anything) counts in full: the service may have billed it. A
+ * call that cost more than was reserved counts in full as well, and the next one is refused.
+ *
+ * A row belongs to the day on which it was reserved, in the owner's time zone. Caps of a day and a month can be raised
+ * for that day or month, by rows that only the owner's control word and command line write; nothing that a model says or
+ * reads leads to `extend`.
  */
 import type { Clock } from '../utils/clock.ts'
-import { formatMicros } from '../utils/micros.ts'
-import { OWNER_LANE, OWNER_PRINCIPAL } from './journal.ts'
+import { createLocalDay } from '../utils/local-day.ts'
+import { formatMicros, MICROS_PER_UNIT } from '../utils/micros.ts'
+import { NodeError } from '../utils/node-error.ts'
+import { type BrokenCap, describeRefusal, describeWarning } from './budget-sentences.ts'
+import type { Budget, BudgetExtension, BudgetSpan, PeriodBudget, Reservation, SpendCaps } from './ledger.types.ts'
+import { createLedgerRows } from './ledger-rows.ts'
 import type { State } from './persistence.ts'
 
-/** Caps in micro-dollars (issue 2): 0.50 USD per turn, 5 USD per day. */
-export const TURN_CAP_MICROS = 500_000
-export const DAY_CAP_MICROS = 5_000_000
+/** One extension, so that a slip of the finger is no fortune; the configured caps are the place for more. */
+export const EXTENSION_MICROS_MAX = 100 * MICROS_PER_UNIT
+/** Extensions of one day or month: enough for a long day, too few for a script that has run wild. */
+export const EXTENSIONS_MAX = 20
+/** Share of a limit, in percent, from which the owner is warned. */
+const WARNING_PERCENT = 80
 
-export type Reservation = { readonly ok: true } | { readonly ok: false; readonly message: string }
+const SPANS: readonly BudgetSpan[] = ['day', 'month']
 
 export type Ledger = {
   /** `ref` names the call: the same one is never counted twice. */
@@ -21,55 +34,102 @@ export type Ledger = {
     readonly kind: string
     readonly micros: number
   }) => Reservation
+  /** What the call did cost; only its reservation is replaced, so that it is settled once. */
   readonly settle: (ref: string, micros: number) => void
   /** At start: a call that was under way when the process died may have been billed, so its reservation stands as spent. */
   readonly settleAbandoned: () => void
   readonly spentToday: () => number
   readonly spentInTurn: (turn: string) => number
+  readonly budget: () => Budget
+  /**
+   * Raises the cap of the present day or month. `message` identifies the owner's message, whose extension is given once
+   * however often a crash repeats it; null on the command line. @throws {NodeError} USAGE, CONTROL_REFUSED.
+   */
+  readonly extend: (
+    extension: BudgetExtension,
+    by: { readonly grantedBy: string; readonly message: string | null },
+  ) => void
+  /** The warnings that this turn's reply tells: the same ones however often it is asked, and no other turn's. */
+  readonly warningsFor: (turn: string) => readonly string[]
 }
 
-export const createLedger = (state: State, clock: Clock, timezone: string): Ledger => {
-  const { database } = state
-  const format = new Intl.DateTimeFormat('en-CA', { timeZone: timezone, dateStyle: 'short' })
-  const today = () => format.format(clock.now())
-  const insert = database.query<undefined, [number, string, string, string, string, number, string, string]>(
-    `insert into spend (at, day, turn, kind, ref, micros, currency, state, lane, principal)
-     values (?, ?, ?, ?, ?, ?, 'USD', 'reserved', ?, ?)`,
-  )
-  const settle = database.query<undefined, [number, string]>(
-    `update spend set state = 'settled', micros = ? where ref = ?`,
-  )
-  const settleAbandoned = database.query<undefined, []>(`update spend set state = 'settled' where state = 'reserved'`)
-  const ofDay = database.query<{ total: number | null }, [string]>(
-    `select sum(micros) as total from spend where day = ? and state <> 'released'`,
-  )
-  const ofTurn = database.query<{ total: number | null }, [string]>(
-    `select sum(micros) as total from spend where turn = ? and state <> 'released'`,
-  )
-  const spentToday = () => ofDay.get(today())?.total ?? 0
-  const spentInTurn = (turn: string) => ofTurn.get(turn)?.total ?? 0
+export const createLedger = (
+  state: State,
+  { clock, timezone, caps }: { readonly clock: Clock; readonly timezone: string; readonly caps: SpendCaps },
+): Ledger => {
+  const { transaction } = state
+  const rows = createLedgerRows(state)
+  const localDay = createLocalDay(timezone)
+  const today = () => localDay(clock.now())
+  const spentToday = () => rows.spentIn(today())
+
+  const periodBudget = (period: string, capMicros: number): PeriodBudget => {
+    const extensions = rows.extensions(period)
+    const limitMicros = extensions.reduce((sum, { micros }) => sum + micros, capMicros)
+    return { period, spentMicros: rows.spentIn(period), capMicros, limitMicros, extensions }
+  }
+  const budget = (): Budget => {
+    const day = today()
+    return {
+      callCapMicros: caps.callMicros,
+      turnCapMicros: caps.turnMicros,
+      day: periodBudget(day, caps.dayMicros),
+      month: periodBudget(monthOf(day), caps.monthMicros),
+    }
+  }
+  const brokenCap = (turn: string, micros: number): BrokenCap | null => {
+    const { day, month } = budget()
+    const spans: readonly BrokenCap[] = [
+      { span: 'call', spentMicros: 0, limitMicros: caps.callMicros },
+      { span: 'turn', spentMicros: rows.spentInTurn(turn), limitMicros: caps.turnMicros },
+      { span: 'day', ...day },
+      { span: 'month', ...month },
+    ]
+    return spans.find(({ spentMicros, limitMicros }) => spentMicros + micros > limitMicros) ?? null
+  }
+
   return {
     reserve: ({ turn, ref, kind, micros }) =>
-      state.transaction(() => {
-        const refusal =
-          refuseOver('this turn', { spent: spentInTurn(turn), micros, cap: TURN_CAP_MICROS }) ??
-          refuseOver('today', { spent: spentToday(), micros, cap: DAY_CAP_MICROS })
-        if (refusal) return refusal
-        insert.run(clock.now(), today(), turn, kind, ref, micros, OWNER_LANE, OWNER_PRINCIPAL)
+      transaction(() => {
+        const broken = brokenCap(turn, micros)
+        if (broken) return { ok: false, message: describeRefusal(micros, broken) }
+        rows.reserve({ at: clock.now(), day: today(), turn, kind, ref, micros })
         return { ok: true }
       }),
-    settle: (ref, micros) => state.transaction(() => void settle.run(micros, ref)),
-    settleAbandoned: () => state.transaction(() => void settleAbandoned.run()),
+    settle: (ref, micros) => transaction(() => rows.settle(ref, micros)),
+    settleAbandoned: () => transaction(rows.settleAbandoned),
     spentToday,
-    spentInTurn,
+    spentInTurn: rows.spentInTurn,
+    budget,
+    extend: ({ span, micros }, { grantedBy, message }) =>
+      transaction(() => {
+        const period = span === 'day' ? today() : monthOf(today())
+        checkExtension(micros, rows.extensions(period).length)
+        rows.extend({ at: clock.now(), period, micros, grantedBy, message })
+      }),
+    warningsFor: (turn) =>
+      transaction(() => {
+        const now = budget()
+        return SPANS.flatMap((span) => {
+          const { period, spentMicros, limitMicros } = now[span]
+          const isNear = spentMicros > 0 && spentMicros * 100 >= limitMicros * WARNING_PERCENT
+          return isNear && rows.warn({ at: clock.now(), period, turn }) ? [describeWarning(span, now[span])] : []
+        })
+      }),
   }
 }
 
-const refuseOver = (
-  span: string,
-  { spent, micros, cap }: { readonly spent: number; readonly micros: number; readonly cap: number },
-): Reservation | null => {
-  if (spent + micros <= cap) return null
-  const message = `The next model call could cost up to ${formatMicros(micros)} USD; ${formatMicros(spent)} of ${formatMicros(cap)} USD are spent ${span}, so I stop here.`
-  return { ok: false, message }
+const monthOf = (day: string): string => day.slice(0, 'yyyy-mm'.length)
+
+const checkExtension = (micros: number, given: number): void => {
+  if (micros <= 0 || micros > EXTENSION_MICROS_MAX) {
+    throw new NodeError('USAGE', `an extension is more than 0 and at most ${formatMicros(EXTENSION_MICROS_MAX)} USD`, {
+      hint: 'PLAITED_CAP_DAY_USD and PLAITED_CAP_MONTH_USD set the caps themselves',
+    })
+  }
+  if (given >= EXTENSIONS_MAX) {
+    throw new NodeError('CONTROL_REFUSED', `this cap was already raised ${given} times`, {
+      hint: 'PLAITED_CAP_DAY_USD and PLAITED_CAP_MONTH_USD set the caps themselves',
+    })
+  }
 }

@@ -118,4 +118,24 @@ export const MIGRATIONS: readonly string[] = [
   ) strict;
   create unique index undone_once on workspace_commits (undoes) where undoes is not null;
   `,
+  `
+  create table budget_extensions (
+    seq integer primary key,
+    at integer not null,
+    period text not null,
+    micros integer not null check (micros > 0),
+    granted_by text not null,
+    message text unique,
+    lane text not null,
+    principal text not null
+  ) strict;
+
+  create table budget_warnings (
+    period text primary key,
+    at integer not null,
+    turn text not null,
+    lane text not null,
+    principal text not null
+  ) strict;
+  `,
 ]

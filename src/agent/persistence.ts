@@ -3,6 +3,7 @@
  * committed row survives power loss, one writer (the holder of the lease). Home of bun:sqlite together with the lease.
  */
 import { constants, Database } from 'bun:sqlite'
+import { existsSync } from 'node:fs'
 import { NodeError } from '../utils/node-error.ts'
 import { MIGRATIONS } from './migrations.ts'
 
@@ -33,28 +34,45 @@ export const openState = (path: string): State =>
     database.run('PRAGMA synchronous = FULL')
     database.run('PRAGMA foreign_keys = ON')
     migrate(database, path)
-    return {
-      database,
-      transaction: (body) => withReadableFaults(path, () => database.transaction(body).immediate()),
-      close: () => database.close(),
-    }
+    return toState(database, path)
   })
 
-/** Opens the state for reading beside a running writer. @throws {NodeError} as `openState`. */
-export const openStateForReading = (path: string): Database =>
+/**
+ * Opens the state for reading, beside a running writer too; null when no writer has brought it to this schema yet.
+ * @throws {NodeError} as `openState`, and so does every attempt to write.
+ */
+export const openStateForReading = (path: string): State | null =>
   withReadableFaults(path, () => {
+    if (!existsSync(path)) return null
     const database = new Database(path, { readonly: true, strict: true })
-    database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-    return database
+    try {
+      database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+      if (readVersion(database, path) === MIGRATIONS.length) return toState(database, path)
+    } catch (error) {
+      database.close()
+      throw error
+    }
+    database.close()
+    return null
   })
+
+const toState = (database: Database, path: string): State => ({
+  database,
+  transaction: (body) => withReadableFaults(path, () => database.transaction(body).immediate()),
+  close: () => database.close(),
+})
+
+/** How many migrations have run. @throws {NodeError} STATE_CORRUPT when there are more than this version knows. */
+const readVersion = (database: Database, path: string): number => {
+  const version = database.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version ?? 0
+  if (version <= MIGRATIONS.length) return version
+  throw new NodeError('STATE_CORRUPT', `${path} was written by a newer plaited (schema ${version})`, {
+    hint: `this version knows schema ${MIGRATIONS.length}; start the newer version, or restore a backup`,
+  })
+}
 
 const migrate = (database: Database, path: string): void => {
-  const version = database.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version ?? 0
-  if (version > MIGRATIONS.length) {
-    throw new NodeError('STATE_CORRUPT', `${path} was written by a newer plaited (schema ${version})`, {
-      hint: `this version knows schema ${MIGRATIONS.length}; start the newer version, or restore a backup`,
-    })
-  }
+  const version = readVersion(database, path)
   for (const [index, sql] of MIGRATIONS.entries()) {
     if (index < version) continue
     database.transaction(() => {

@@ -2,7 +2,8 @@
  * The conversation as the model sees it: a pure projection of journal entries that is valid whatever a crash left
  * behind. Every tool_use gets exactly one result, results lead the user message, messages of one role merge, and an
  * answer that never completed is left out. A turn that was stopped, failed, or answered by the node ends with the node's
- * own words, so that the model does not take an old request for one that still stands.
+ * own words, so that the model does not take an old request for one that still stands. A turn that the service declined is
+ * left out: it would decline every request that holds it (platform.claude.com, "Streaming refusals").
  */
 import { z } from 'zod'
 import type { JournalEvent } from './journal.ts'
@@ -10,9 +11,15 @@ import type { ModelMessage, ModelReply, TextBlock, ToolResultBlock, ToolUseBlock
 
 /** What a call is answered with when its turn ended before it had a result; fixed, so that the cache prefix is stable. */
 const NO_RESULT = 'No result: the turn ended before this call ran.'
+/** Asking again with the same words would get the same nothing. */
+const EMPTY_ANSWER = '(Your answer was empty. Go on, or tell the owner what you have found.)'
+const DECLINED_TURN = '(The model service declined a message here. It and what came of it are left out.)'
 
 /** Leads the node's own reply to a turn that the model did not finish: what was asked there is over. */
 const NODE_ANSWERED = '[The node answered this itself. Unless the owner asks again, nothing of it is still to be done.]'
+
+/** Leads it where the turn waits for the owner's next word. */
+const NODE_PARKED = '[The node had to interrupt this. Go on with it when the owner speaks again.]'
 
 type UserBlock = TextBlock | ToolResultBlock
 type AssistantBlock = ModelReply['content'][number]
@@ -28,35 +35,55 @@ const modelMessage = z.object({
 /** Entries of whole turns, oldest first. */
 export const projectMessages = (events: readonly JournalEvent[]): readonly ModelMessage[] => {
   const results = collectResults(events)
-  const messages: ({ role: 'user'; content: UserBlock[] } | { role: 'assistant'; content: AssistantBlock[] })[] = []
-  const addUser = (blocks: readonly UserBlock[]) => {
-    const last = messages.at(-1)
-    if (last?.role === 'user') last.content.push(...blocks)
-    else messages.push({ role: 'user', content: [...blocks] })
-  }
-  const addAssistant = (blocks: readonly AssistantBlock[]) => {
-    const last = messages.at(-1)
-    if (last?.role === 'assistant') last.content.push(...blocks)
-    else messages.push({ role: 'assistant', content: [...blocks] })
-  }
+  const declined = new Set(events.filter(isDeclined).map((event) => event.turn))
+  const conversation = createConversationBuilder()
   for (const event of events) {
-    if (event.type === 'message.in') {
-      const { text } = incoming.parse(event.payload)
-      addUser([{ type: 'text', text: text.trim() === '' ? '(empty message)' : text }])
+    const isIncoming = event.type === 'message.in'
+    if (declined.has(event.turn)) {
+      if (isIncoming) conversation.user([{ type: 'text', text: DECLINED_TURN }])
+      continue
     }
-    if (event.type === 'model.message') {
-      const content = readReply(event).content
-      if (content.length === 0) continue
-      addAssistant(content)
-      const uses = content.filter(isToolUse)
-      if (uses.length > 0) addUser(uses.map((use) => results.get(resultKey(event.ref, use.id)) ?? missing(use.id)))
-    }
-    if (event.type === 'turn.end') {
-      const { end, text } = ended.parse(event.payload)
-      if (end !== 'done') addAssistant([{ type: 'text', text: `${NODE_ANSWERED}\n${text}` }])
-    }
+    if (isIncoming) conversation.user([incomingText(event)])
+    if (event.type === 'turn.end') conversation.assistant(nodeWords(event))
+    if (event.type !== 'model.message') continue
+    const reply = readReply(event)
+    if (isEmptyAnswer(reply)) conversation.user([{ type: 'text', text: EMPTY_ANSWER }])
+    if (!isKept(reply)) continue
+    conversation.assistant(reply.content)
+    const uses = reply.content.filter(isToolUse)
+    conversation.user(uses.map((use) => results.get(resultKey(event.ref, use.id)) ?? missing(use.id)))
   }
-  return messages
+  return conversation.messages
+}
+
+/** Merges neighbours of one role. */
+const createConversationBuilder = () => {
+  const messages: ({ role: 'user'; content: UserBlock[] } | { role: 'assistant'; content: AssistantBlock[] })[] = []
+  return {
+    messages,
+    user: (blocks: readonly UserBlock[]): void => {
+      const last = messages.at(-1)
+      if (last?.role === 'user') last.content.push(...blocks)
+      else if (blocks.length > 0) messages.push({ role: 'user', content: [...blocks] })
+    },
+    assistant: (blocks: readonly AssistantBlock[]): void => {
+      const last = messages.at(-1)
+      if (last?.role === 'assistant') last.content.push(...blocks)
+      else if (blocks.length > 0) messages.push({ role: 'assistant', content: [...blocks] })
+    },
+  }
+}
+
+/** The node's own reply, where it was the node that ended the turn. */
+const nodeWords = (event: JournalEvent): readonly TextBlock[] => {
+  const { end, text } = ended.parse(event.payload)
+  if (end === 'done') return []
+  return [{ type: 'text', text: `${end === 'parked' ? NODE_PARKED : NODE_ANSWERED}\n${text}` }]
+}
+
+const incomingText = (event: JournalEvent): TextBlock => {
+  const { text } = incoming.parse(event.payload)
+  return { type: 'text', text: text.trim() === '' ? '(empty message)' : text }
 }
 
 const missing = (id: string): ToolResultBlock => ({
@@ -68,9 +95,23 @@ const missing = (id: string): ToolResultBlock => ({
 
 export const isToolUse = (block: AssistantBlock): block is ToolUseBlock => block.type === 'tool_use'
 
+type Reply = Pick<ModelReply, 'content' | 'stopReason'>
+
 /** A stored `model.message`. */
-export const readReply = (event: JournalEvent): Pick<ModelReply, 'content' | 'stopReason'> =>
-  modelMessage.parse(event.payload) as unknown as Pick<ModelReply, 'content' | 'stopReason'>
+export const readReply = (event: JournalEvent): Reply => modelMessage.parse(event.payload) as unknown as Reply
+
+/** Thinking alone is neither an answer nor something that the service takes back. */
+const hasWords = ({ content }: Reply): boolean => content.some(({ type }) => type === 'text' || type === 'tool_use')
+
+/** Whether the model goes on seeing it: an answer without words, or one that did not fit, is none. */
+export const isKept = (reply: Reply): boolean => hasWords(reply) && reply.stopReason !== 'model_context_window_exceeded'
+
+/** The model ended its answer of its own accord without having said or asked for anything. */
+export const isEmptyAnswer = (reply: Reply): boolean =>
+  !hasWords(reply) && ['end_turn', 'stop_sequence', 'tool_use'].includes(reply.stopReason)
+
+const isDeclined = (event: JournalEvent): boolean =>
+  event.type === 'model.message' && readReply(event).stopReason === 'refusal'
 
 /** Names a call within the journal: services may reuse ids from answer to answer. */
 export const resultKey = (messageRef: string | null, toolUseId: string): string => `${messageRef}/${toolUseId}`

@@ -5,6 +5,7 @@ import type { AgentParts } from './agent-parts.types.ts'
 import { mayHaveChanged } from './commit-turn.ts'
 import { type Decision, describeBlock } from './constraint-engine.ts'
 import type { ToolUseBlock } from './model/model.types.ts'
+import type { CallStep } from './next-step.ts'
 import { showMatches } from './show-matches.ts'
 import type { PreparedCall } from './tools/tool.types.ts'
 import type { Turn } from './turn.types.ts'
@@ -15,7 +16,6 @@ const ok = (content: string): Result => ({ content, isError: false })
 const failed = (content: string): Result => ({ content, isError: true })
 
 const STOPPED = failed('Not run: the owner stopped this turn.')
-const CUT_OFF = failed('Not run: the answer was cut off, so its arguments may be incomplete. Call it again, shorter.')
 const UNKNOWN_EFFECT = failed(
   '[interrupted] The node restarted while this ran. Its effect is UNKNOWN: check before you do it again.',
 )
@@ -60,20 +60,20 @@ export const createCallRunner = (parts: AgentParts, turn: Turn) => {
     return describeOutcome(showMatches(outcome, (paths) => gate.permitFiles(paths, context)))
   }
 
-  const decideResult = async (block: ToolUseBlock, place: { ref: string; cutOff: boolean }): Promise<Result> => {
+  const decideResult = async ({ block, ref, heldBack }: CallStep): Promise<Result> => {
     const tool = tools.find(block.name)
     const refusal = (content: string): Result => {
       turn.progress({ kind: 'call', summary: block.name, outcome: 'refused', reason: content })
       return failed(content)
     }
-    if (place.cutOff) return CUT_OFF
+    if (heldBack !== null) return refusal(heldBack)
     if (turn.signal.aborted) return STOPPED
     if (!tool) return refusal(`There is no tool ${JSON.stringify(block.name)}.`)
-    if (journal.has('tool.start', place.ref) && !tool.idempotent) return UNKNOWN_EFFECT
+    if (journal.has('tool.start', ref) && !tool.idempotent) return UNKNOWN_EFFECT
     const prepared = tool.prepare(block.input)
     if (!prepared.ok) return refusal(prepared.message)
     try {
-      const result = await execute(block, place.ref, prepared.call)
+      const result = await execute(block, ref, prepared.call)
       turn.progress({ kind: 'result', summary: prepared.call.summary, ...result })
       return result
     } catch (error) {
@@ -82,8 +82,7 @@ export const createCallRunner = (parts: AgentParts, turn: Turn) => {
     }
   }
 
-  return async (block: ToolUseBlock, place: { readonly ref: string; readonly cutOff: boolean }): Promise<void> =>
-    answer(block, place.ref, await decideResult(block, place))
+  return async (call: CallStep): Promise<void> => answer(call.block, call.ref, await decideResult(call))
 }
 
 const decoder = new TextDecoder()

@@ -4,6 +4,10 @@ import type { WorkspaceCommit } from './workspace/workspace.types.ts'
 /** What happens during a turn, for whoever is watching; the journal is the record. */
 export type TurnProgress =
   | { readonly kind: 'text'; readonly text: string }
+  /** The text so far was cut off by a fault and is no answer; what follows, if anything, begins anew. */
+  | { readonly kind: 'interrupted'; readonly reason: string }
+  /** Nothing happens for so long: the model service is given a rest before it is asked again. */
+  | { readonly kind: 'waiting'; readonly seconds: number; readonly reason: string }
   | {
       readonly kind: 'call'
       readonly summary: string
@@ -21,6 +25,10 @@ export type TurnEnd =
   | 'cap'
   | 'blocked'
   | 'model-error'
+  /** The model service did not answer; the owner's next message goes on with what this turn began. */
+  | 'parked'
+  /** The model kept making the same call. */
+  | 'repeating'
   | 'crashed'
   /** A control word, answered by the node without the model. */
   | 'control'

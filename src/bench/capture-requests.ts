@@ -9,6 +9,7 @@ import { createAnthropicModel } from '../agent/model/anthropic.ts'
 import { priceOf } from '../agent/model/model-prices.ts'
 import { createMessagesApi } from '../agent/model/scripted/messages-api.ts'
 import { answerScript } from '../agent/model/scripted/script.ts'
+import { systemRetryTiming } from '../agent/model-retry.ts'
 import { createSystemPrompt } from '../agent/system-prompt.ts'
 import { createToolSet } from '../agent/tools/tools.ts'
 import type { Turn } from '../agent/turn.types.ts'
@@ -50,7 +51,7 @@ const openAgent = (
   const parts: AgentParts = {
     clock: systemClock,
     journal: createJournal(state, systemClock, () => {}),
-    ledger: createLedger(state, systemClock, config.timezone),
+    ledger: createLedger(state, { clock: systemClock, timezone: config.timezone, caps: config.caps }),
     gate,
     sandbox: lanes.sandbox,
     tools: createToolSet(),
@@ -70,6 +71,7 @@ const openAgent = (
       model: MODEL,
       price: priceOf(MODEL),
     }),
+    retry: systemRetryTiming,
     systemPrompt: createSystemPrompt(ruleSet.rules),
   }
   return { parts, close: state.close }
@@ -85,7 +87,7 @@ const sayOnce = async (
   const turn: Turn = { id, intent: proof.intent, signal: new AbortController().signal, progress: () => {} }
   parts.journal.append({ type: 'turn.start', turn: id, ref: id, payload: { channel: LOCAL_CHANNEL } })
   parts.journal.append({ type: 'message.in', turn: id, ref: `${LOCAL_CHANNEL}/${id}`, payload: { text } })
-  const refusal = await callModel(parts, turn, 0)
+  const refusal = await callModel(parts, turn, { attempt: 0, history: 'full' })
   if (refusal) throw new Error(refusal.text)
   parts.journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: 'done' } })
 }

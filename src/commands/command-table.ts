@@ -38,6 +38,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status.ts')).runStatus,
   },
   {
+    name: 'budget',
+    summary: 'what is spent and may be spent; raises the cap of this day or month',
+    usage: 'budget [+AMOUNT today|month] [--home DIR] [--json]',
+    load: async () => (await import('./budget.ts')).runBudget,
+  },
+  {
     name: 'doctor',
     summary: 'checks everything the node needs; each fault with the command that mends it',
     usage: 'doctor [--fix] [--home DIR] [--json]',
@@ -86,8 +92,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'events',
     endsAtSignal: true,
     summary: 'the journal, oldest first; --follow waits for more',
-    usage: 'events [--follow] [--after SEQ] [--home DIR] [--json]',
-    options: { follow: { type: 'boolean' }, after: { type: 'string' } },
+    usage: 'events [--follow] [--after SEQ] [--turn ID] [--home DIR] [--json]',
+    options: { follow: { type: 'boolean' }, after: { type: 'string' }, turn: { type: 'string' } },
     load: async () => (await import('./events.ts')).runEvents,
   },
   {
@@ -118,5 +124,5 @@ export const COMMANDS: readonly CommandEntry[] = [
 /** Named by the design, built later: they say so instead of pretending. */
 export const LATER_COMMANDS: readonly string[] = [
   ...['resume', 'redo', 'restore', 'explain', 'login', 'renew', 'recover-cert', 'backup', 'pay', 'peers', 'link'],
-  ...['modules', 'dev', 'agents', 'jobs', 'memory', 'export', 'budget'],
+  ...['modules', 'dev', 'agents', 'jobs', 'memory', 'export'],
 ]

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readConfig } from '../config.ts'
 import { createNode } from '../node.ts'
+import { createNodeLog } from '../node-log.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { runNodeWithChat } from './chat.ts'
 import { createChat, runChatLoop } from './chat-loop.ts'
@@ -21,8 +22,9 @@ const SCRIPT: readonly string[] = [
 export const runDemo: RunCommand = async ({ home, io, signal }) => {
   const temporary = home === undefined ? makeTemporaryHome() : null
   try {
-    const { config, secrets } = readConfig({ home: home ?? temporary ?? undefined, model: 'scripted' })
-    const node = await createNode({ config, secrets })
+    const settings = readConfig({ home: home ?? temporary ?? undefined, model: 'scripted' })
+    const log = createNodeLog(settings, { write: io.error, level: 'silent' })
+    const node = await createNode({ ...settings, log })
     const { sandbox } = await node.operations.status()
     if (sandbox.mode === 'unavailable') {
       await node.close()
@@ -31,7 +33,7 @@ export const runDemo: RunCommand = async ({ home, io, signal }) => {
       })
     }
     io.out('plaited demo. The model is a script, no AI; the rules, the sandbox, git and the journal are real.\n\n')
-    await runNodeWithChat({ node, socket: config.home.controlSocket, signal }, async (operations) => {
+    await runNodeWithChat({ node, socket: settings.config.home.controlSocket, log, signal }, async (operations) => {
       const chat = createChat(operations, io, { streams: false })
       for (const line of SCRIPT) {
         if (signal.aborted) return

@@ -114,7 +114,9 @@ const examineModel = (config: Config): Check => {
     : { name, state: 'ok', detail: modelName(config), mend: null }
 }
 
-const examineSandbox = ({ sandbox }: NodeStatus): Check =>
-  sandbox.mode === 'full'
-    ? { name: 'sandbox', state: 'ok', detail: 'full: bubblewrap and seccomp', mend: null }
-    : { name: 'sandbox', state: 'fail', detail: `${sandbox.reason}: tools refuse to run`, mend: sandbox.mend }
+const examineSandbox = ({ sandbox }: NodeStatus): Check => {
+  const name = 'sandbox'
+  if (sandbox.mode === 'full') return { name, state: 'ok', detail: 'full: bubblewrap and seccomp', mend: null }
+  if (sandbox.mode === 'unknown') return { name, state: 'warn', detail: 'the node does not answer', mend: null }
+  return { name, state: 'fail', detail: `${sandbox.reason}: tools refuse to run`, mend: sandbox.mend }
+}

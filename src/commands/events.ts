@@ -1,9 +1,11 @@
+import type { NodeRecord } from '../node-record.ts'
 import type { LoggedEvent } from '../operations.ts'
 import { formatInstant } from '../utils/clock.ts'
 import { escapeUnsafeCharacters, printableJson } from '../utils/escape-unsafe-characters.ts'
+import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'
 import { parseCount } from './parse-count.ts'
-import { withOperations } from './with-operations.ts'
+import { withRecord } from './with-operations.ts'
 
 /** Rows fetched at a time. */
 const PAGE_ROWS = 500
@@ -12,22 +14,46 @@ const FOLLOW_INTERVAL_MS = 250
 /** Characters of a payload shown on a line; `--json` shows all. */
 const PAYLOAD_CHARACTERS_MAX = 160
 
-/** With `--json` one document per line, because `--follow` has no end. */
-export const runEvents: RunCommand = (invocation) => {
+/** With `--json` one document per line, because `--follow` has no end. It outlives the node: it goes on with the record. */
+export const runEvents: RunCommand = async (invocation) => {
   const { io, json, values, signal } = invocation
+  const turn = typeof values['turn'] === 'string' ? values['turn'] : null
+  const follows = values['follow'] === true
   let after = parseCount(values['after'], { option: '--after', fallback: 0, min: 0, max: Number.MAX_SAFE_INTEGER })
-  return withOperations(invocation, async (operations) => {
+
+  const print = async (record: NodeRecord): Promise<void> => {
     while (!signal.aborted) {
-      const events = await operations.events({ after, limit: PAGE_ROWS })
+      const events = await record.events({ after, limit: PAGE_ROWS, turn })
       for (const event of events) io.out(`${json ? printableJson(event) : describeEvent(event)}\n`)
       after = events.at(-1)?.seq ?? after
       if (events.length === PAGE_ROWS) continue
-      if (values['follow'] !== true) break
-      await Bun.sleep(FOLLOW_INTERVAL_MS)
+      if (!follows) return
+      await pause(signal)
     }
-    return 0
-  })
+  }
+
+  do {
+    try {
+      await withRecord(invocation, print)
+    } catch (error) {
+      if (!(follows && error instanceof NodeError && error.code === 'NOT_RUNNING')) throw error
+      await pause(signal)
+    }
+  } while (follows && !signal.aborted)
+  return 0
 }
+
+const pause = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, FOLLOW_INTERVAL_MS)
+    signal.addEventListener('abort', end)
+    if (signal.aborted) end()
+  })
 
 const describeEvent = ({ seq, at, turn, type, payload }: LoggedEvent): string => {
   const text = escapeUnsafeCharacters(printableJson(payload))

@@ -2,7 +2,7 @@ import { describeLog } from '../describe.ts'
 import { printableJson } from '../utils/escape-unsafe-characters.ts'
 import type { RunCommand } from './command.types.ts'
 import { parseCount } from './parse-count.ts'
-import { withOperations } from './with-operations.ts'
+import { withRecord } from './with-operations.ts'
 
 const LIMIT_DEFAULT = 50
 const LIMIT_MAX = 10_000
@@ -14,8 +14,8 @@ export const runLog: RunCommand = (invocation) => {
     min: 1,
     max: LIMIT_MAX,
   })
-  return withOperations(invocation, async (operations) => {
-    const commits = await operations.log(limit)
+  return withRecord(invocation, async (record) => {
+    const commits = await record.log(limit)
     invocation.io.out(`${invocation.json ? printableJson({ commits }) : describeLog(commits)}\n`)
     return 0
   })

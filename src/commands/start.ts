@@ -1,5 +1,6 @@
 import { modelName, readConfig } from '../config.ts'
 import { runService } from '../main.ts'
+import { createNodeLog } from '../node-log.ts'
 import { isNodeListening } from '../server/control-client.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'
@@ -13,7 +14,8 @@ export const runStart: RunCommand = async ({ home, values, io, json, signal }) =
       hint: "'plaited status' shows it; name another folder with --home to run a second one",
     })
   }
-  await runService(settings, signal, ({ url }) => {
+  const log = createNodeLog(settings, { write: io.error, level: 'info' })
+  await runService({ ...settings, log }, signal, ({ url }) => {
     if (json)
       return io.out(`${JSON.stringify({ url, home: config.home.root, model: modelName(config), pid: process.pid })}\n`)
     io.out(`plaited serves ${url} from ${config.home.root} (model: ${modelName(config)}). No channel is configured:\n`)

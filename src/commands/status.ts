@@ -1,12 +1,22 @@
 import { describeStatus } from '../describe.ts'
+import type { NodeStatus } from '../operations.ts'
 import { printableJson } from '../utils/escape-unsafe-characters.ts'
-import type { RunCommand } from './command.types.ts'
-import { withOperations } from './with-operations.ts'
+import { NodeError } from '../utils/node-error.ts'
+import type { Invocation, RunCommand } from './command.types.ts'
+import { withOperations, withRecord } from './with-operations.ts'
 
-export const runStatus: RunCommand = (invocation) =>
-  withOperations(invocation, async (operations) => {
-    const status = await operations.status()
-    const node = status.serving ? `running (pid ${status.pid}, up ${status.upSeconds} s)` : 'not running'
-    invocation.io.out(invocation.json ? `${printableJson(status)}\n` : `node      ${node}\n${describeStatus(status)}\n`)
-    return 0
-  })
+export const runStatus: RunCommand = async (invocation) => {
+  const status = await readStatus(invocation)
+  invocation.io.out(`${invocation.json ? printableJson(status) : describeStatus(status)}\n`)
+  return 0
+}
+
+/** Somebody holds the home and does not answer: then the record does. */
+const readStatus = async (invocation: Invocation): Promise<NodeStatus> => {
+  try {
+    return await withOperations(invocation, (operations) => operations.status())
+  } catch (error) {
+    if (!(error instanceof NodeError && error.code === 'HOME_LOCKED')) throw error
+    return withRecord(invocation, (record) => record.status())
+  }
+}

@@ -53,6 +53,7 @@ export const createControlClient = (socket: string): Operations => {
     diff: (turn) => call('/diff', { turn }),
     events: (query) => call('/events', query),
     auditDecisions: () => call('/audit'),
+    budget: (extension) => call('/budget', { extension }),
     execute: async (operation) => decodeOutcome(await call('/execute', operation)),
     say: async (message, progress) => {
       const response = await post('/say', message)

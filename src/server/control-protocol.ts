@@ -1,6 +1,6 @@
 /** What both kinds of control request share: bodies that are JSON, and faults with their code and hint. */
 import { z } from 'zod'
-import { NodeError } from '../utils/node-error.ts'
+import { NodeError, type NodeErrorCode } from '../utils/node-error.ts'
 
 /** @throws {NodeError} USAGE when the body is not JSON. */
 export const readBody = async (request: Request): Promise<unknown> => {
@@ -12,7 +12,9 @@ export const readBody = async (request: Request): Promise<unknown> => {
   }
 }
 
-export const faultOf = (error: unknown) => {
+export type Fault = { readonly code: NodeErrorCode; readonly message: string; readonly hint: string | null }
+
+export const faultOf = (error: unknown): Fault => {
   if (error instanceof NodeError) return { code: error.code, message: error.message, hint: error.hint }
   if (error instanceof z.ZodError) return { code: 'USAGE', message: z.prettifyError(error), hint: null }
   return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error), hint: null }

@@ -4,9 +4,9 @@
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { z } from 'zod'
-import { type Operations, toolOperationSchema } from '../operations.ts'
+import { budgetExtensionSchema, type Operations, toolOperationSchema } from '../operations.ts'
 import { NodeError } from '../utils/node-error.ts'
-import { faultOf, readBody } from './control-protocol.ts'
+import { type Fault, faultOf, readBody } from './control-protocol.ts'
 import { createSayStream, heardSchema } from './say-stream.ts'
 
 /** Bytes of one request: a message or a file to write. */
@@ -14,13 +14,27 @@ const REQUEST_BYTES_MAX = 16 * 1024 * 1024
 
 const logSchema = z.strictObject({ limit: z.int().min(1).max(10_000) })
 const diffSchema = z.strictObject({ turn: z.string().max(64).nullable() })
-const eventsSchema = z.strictObject({ after: z.int().nonnegative(), limit: z.int().min(1).max(1000) })
+/** Asked by whoever wants to know whether a node answers. */
+const KNOCK = '/knock'
+
+const turnSchema = z.string().max(64).nullable()
+const eventsSchema = z.strictObject({
+  ...{ after: z.int().nonnegative(), limit: z.int().min(1).max(1000), turn: turnSchema },
+})
+const budgetSchema = z.strictObject({ extension: budgetExtensionSchema.nullable() })
 const nothing = z.strictObject({})
 
 export type ControlServer = { readonly close: () => Promise<void> }
 
+/** Hears of every request that was not answered as asked. Contract: must not throw. */
+export type ControlFaultListener = (fault: { readonly path: string; readonly error: unknown }) => void
+
 /** The caller holds the home's lease, so a socket that is already there belongs to a dead node and is replaced. */
-export const startControlServer = (socket: string, operations: Operations): ControlServer => {
+export const startControlServer = (
+  socket: string,
+  operations: Operations,
+  onFault: ControlFaultListener,
+): ControlServer => {
   rmSync(socket, { force: true })
   const speech = createSayStream(operations)
   const routes: Readonly<Record<string, Route>> = {
@@ -32,21 +46,27 @@ export const startControlServer = (socket: string, operations: Operations): Cont
     '/diff': route(diffSchema, ({ turn }) => operations.diff(turn)),
     '/events': route(eventsSchema, (query) => operations.events(query)),
     '/audit': route(nothing, () => operations.auditDecisions()),
+    '/budget': route(budgetSchema, ({ extension }) => operations.budget(extension)),
     // A client that leaves ends what it asked for.
     '/execute': route(toolOperationSchema, async (operation, left) =>
       encodeOutcome(await operations.execute(operation, left)),
     ),
   }
   const answer = async (request: Request): Promise<Response> => {
-    const { pathname } = new URL(request.url)
-    if (request.method !== 'POST') return respond({ ok: false, error: faultOf(new NodeError('USAGE', 'only POST')) })
-    if (pathname === '/say') return speech.say(request)
-    const handler = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined
-    if (!handler) return respond({ ok: false, error: faultOf(new NodeError('USAGE', `no operation ${pathname}`)) })
+    const { pathname: path } = new URL(request.url)
+    if (path === KNOCK && request.method === 'GET') return respond({ ok: true, value: null })
+    const fault = (error: unknown): Fault => {
+      onFault({ path, error })
+      return faultOf(error)
+    }
+    if (request.method !== 'POST') return respond({ ok: false, error: fault(new NodeError('USAGE', 'only POST')) })
+    if (path === '/say') return speech.say(request, fault)
+    const handler = Object.hasOwn(routes, path) ? routes[path] : undefined
+    if (!handler) return respond({ ok: false, error: fault(new NodeError('USAGE', `no operation ${path}`)) })
     try {
       return respond({ ok: true, value: (await handler(await readBody(request), request.signal)) ?? null })
     } catch (error) {
-      return respond({ ok: false, error: faultOf(error) })
+      return respond({ ok: false, error: fault(error) })
     }
   }
   const server = Bun.serve({

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { ChannelProgress } from '../channels/channels.types.ts'
 import type { Operations } from '../operations.ts'
 import { NodeError } from '../utils/node-error.ts'
-import { faultOf, readBody } from './control-protocol.ts'
+import { type Fault, readBody } from './control-protocol.ts'
 
 /** How long a speaker may take to confirm a reply; the next turn waits for it. */
 const CONFIRM_TIMEOUT_MS = 10_000
@@ -16,7 +16,7 @@ const saySchema = z.strictObject({ messageId, text: z.string().max(1_000_000) })
 export const heardSchema = z.strictObject({ messageId })
 
 export type SayStream = {
-  readonly say: (request: Request) => Response
+  readonly say: (request: Request, fault: (error: unknown) => Fault) => Response
   /** The speaker has the reply; false when nobody waits for that. */
   readonly heard: (messageId: string) => boolean
 }
@@ -24,7 +24,7 @@ export type SayStream = {
 export const createSayStream = (operations: Operations): SayStream => {
   const unconfirmed = new Map<string, () => void>()
   return {
-    say: (request) => {
+    say: (request, fault) => {
       const encoder = new TextEncoder()
       const gone = new AbortController()
       const heard = Promise.withResolvers<void>()
@@ -47,7 +47,7 @@ export const createSayStream = (operations: Operations): SayStream => {
               unconfirmed.delete(message.messageId)
             })
           } catch (error) {
-            write({ kind: 'error', error: faultOf(error) })
+            write({ kind: 'error', error: fault(error) })
           }
           if (!gone.signal.aborted) controller.close()
         },

@@ -69,6 +69,14 @@ describe('the configuration', () => {
     ['PLAITED_PORT', ' '],
     ['PLAITED_PORT', 'http'],
     ['PLAITED_TIMEZONE', 'Berlin'],
+    ['PLAITED_CAP_CALL_USD', '-1'],
+    ['PLAITED_CAP_TURN_USD', '1,5'],
+    ['PLAITED_CAP_DAY_USD', '$5'],
+    ['PLAITED_CAP_DAY_USD', '1e3'],
+    ['PLAITED_CAP_DAY_USD', '0.0000001'],
+    ['PLAITED_CAP_MONTH_USD', 'Infinity'],
+    ['PLAITED_CAP_MONTH_USD', '1000000.000001'],
+    ['PLAITED_LOG', 'verbose'],
     ['PLAITED_SANDBOX_UID', '1000'],
     ['PLAITED_SANDBOX_UID', '-1:0'],
     ['ANTHROPIC_API_KEY', `${KEY}\n`],
@@ -106,6 +114,15 @@ describe('the configuration', () => {
     expect(JSON.stringify(config)).not.toContain(KEY)
     expect(read({ ANTHROPIC_API_KEY: KEY, PLAITED_MODEL: 'scripted' }).config.model).toBeNull()
     expect(read({ PLAITED_MODEL: 'claude-test' }).config.model).toBeNull()
+  })
+
+  test('caps what is spent, in exact micro-dollars, without any setting too', () => {
+    const defaults = { callMicros: 500_000, turnMicros: 1_000_000, dayMicros: 5_000_000, monthMicros: 50_000_000 }
+    expect(read({}).config.caps).toEqual(defaults)
+    const environment = { PLAITED_CAP_DAY_USD: '0.01', PLAITED_CAP_CALL_USD: '0' }
+    expect(read(environment, 'PLAITED_CAP_MONTH_USD=12.000001\n').config.caps).toEqual({
+      ...{ ...defaults, callMicros: 0, dayMicros: 10_000, monthMicros: 12_000_001 },
+    })
   })
 
   test('ignores variables that are not its own', () => {

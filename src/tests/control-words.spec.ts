@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { answerControlWord, parseControlWord } from '../control-words.ts'
+import type { Budget } from '../agent/ledger.types.ts'
+import { answerControlWord, isRepeatable, parseControlWord, parseExtension } from '../control-words.ts'
+import type { Operations } from '../operations.ts'
 import { NodeError } from '../utils/node-error.ts'
 
 describe('a control word', () => {
@@ -12,6 +14,10 @@ describe('a control word', () => {
     ['Undo the last change', 'undo'],
     ['log', 'log'],
     ['/help', 'help'],
+    ['/budget', 'budget'],
+    ['Budget +2 Today!', 'budget +2 today'],
+    ['  budget   +10 this  month ', 'budget +10 this month'],
+    ['budget +lots', 'budget +lots'],
   ] as const)('is understood in %p', (text, word) => {
     expect(parseControlWord(text)).toBe(word)
   })
@@ -33,6 +39,15 @@ describe('a control word', () => {
     '__proto__',
     'toString',
     'hasOwnProperty',
+    'budget for my holiday?',
+    'budget 2 today',
+    'budget -2 today',
+    'raise the budget +2 today',
+    'say: budget +2 today',
+    'budget +2 today\nand go on',
+    `budget +2 ${'x'.repeat(50)}`,
+    'budget\u00a0+2 today',
+    'budget ＋2 today',
     'valueOf',
   ])('is not understood in %p', (text) => {
     expect(parseControlWord(text)).toBeNull()
@@ -43,14 +58,108 @@ describe('a control word', () => {
     undo: () =>
       Promise.reject(new NodeError('NOTHING_TO_UNDO', 'there is nothing to undo', { hint: 'say something first' })),
     log: async () => [],
+    budget: () => Promise.reject(new NodeError('CONTROL_REFUSED', 'enough', { hint: 'sleep on it' })),
   }
 
   test('that cannot be done is answered with the reason and what to do', async () => {
     expect(await answerControlWord('undo', nothing)).toBe('there is nothing to undo (say something first)')
     expect(await answerControlWord('log', nothing)).toBe('No turn has changed anything yet.')
+    expect(await answerControlWord('budget +2 today', nothing)).toBe('enough (sleep on it)')
   })
 
   test('does not hide a fault of the node itself', async () => {
     expect(await answerControlWord('status', nothing).catch((error: unknown) => error)).toBeInstanceOf(TypeError)
+  })
+})
+
+describe('an extension of a budget', () => {
+  test.each([
+    ['+2 today', 'day', 2_000_000],
+    ['+2.50 today', 'day', 2_500_000],
+    ['+0.000001 today', 'day', 1],
+    ['+2 USD Today', 'day', 2_000_000],
+    ['+10 this month', 'month', 10_000_000],
+    ['+10 month', 'month', 10_000_000],
+    ['+007 month', 'month', 7_000_000],
+  ] as const)('is read from %p', (text, span, micros) => {
+    expect(parseExtension(text)).toEqual({ span, micros })
+  })
+
+  test.each([
+    '',
+    '+2',
+    '2 today',
+    '-2 today',
+    '+-2 today',
+    '++2 today',
+    '+ 2 today',
+    '+2today',
+    '+0 today',
+    '+.5 today',
+    '+2. today',
+    '+1.2.3 today',
+    '+1,5 today',
+    '+1e3 today',
+    '+0x10 today',
+    '+0.0000001 today',
+    '+99999999999 today',
+    '+2 EUR today',
+    '+2 tomorrow',
+    '+2 this day',
+    '+2 this  month',
+    '+2 today ',
+    '+2 today\n',
+    '+2 today +2 today',
+    '+٢ today',
+  ])('is not read from %p', (text) => {
+    expect(parseExtension(text)).toBeNull()
+  })
+
+  const budgetOf = (limitMicros: number): Budget => {
+    const period = { period: '2027-01', spentMicros: 100_000, capMicros: 5_000_000, limitMicros }
+    const extensions = [{ at: 1_800_000_000_000, micros: 2_000_000, grantedBy: 'cli/local:owner' }]
+    return {
+      ...{ callCapMicros: 500_000, turnCapMicros: 1_000_000 },
+      day: { ...period, extensions: limitMicros > 5_000_000 ? extensions : [] },
+      month: { ...period, extensions: [] },
+    }
+  }
+  const answer = async (...words: Parameters<typeof answerControlWord>[0][]) => {
+    const asked: Parameters<Operations['budget']>[0][] = []
+    const unused = () => Promise.reject(new TypeError('not asked'))
+    const operations = {
+      ...{ status: unused, undo: unused, log: unused },
+      budget: async (extension: Parameters<Operations['budget']>[0]) => {
+        asked.push(extension)
+        return budgetOf(extension ? 7_000_000 : 5_000_000)
+      },
+    }
+    const answers: string[] = []
+    for (const word of words) answers.push(await answerControlWord(word, operations))
+    return { answers, asked }
+  }
+
+  test('is given, and answered with what holds now', async () => {
+    const { answers, asked } = await answer('budget', 'budget +2 today')
+    expect(asked).toEqual([null, { span: 'day', micros: 2_000_000 }])
+    expect(answers[0]).toContain('today       0.1 of 5 USD\n')
+    expect(answers[1]).toContain('Raised.\ntoday       0.1 of 7 USD (raised from 5)\n')
+    expect(answers[1]).toContain('+2 USD at 2027-01-15 08:00 UTC by cli/local:owner')
+  })
+
+  test('that is not understood raises nothing, is not for the model, and is answered with the forms', async () => {
+    const { answers, asked } = await answer('budget +2', 'budget +2 tomorrow')
+    expect(asked).toEqual([])
+    expect(new Set(answers).size).toBe(1)
+    expect(answers[0]).toContain('nothing was raised. Say "budget +2 today"')
+  })
+
+  test('may be done again after a crash, unlike undo', () => {
+    expect((['budget +2 today', 'budget', 'status', 'undo'] as const).map(isRepeatable)).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ])
   })
 })

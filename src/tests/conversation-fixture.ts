@@ -73,7 +73,10 @@ export type TestConversation = {
 
 /** Real stores, loop and twin under the conversation; `replace` changes single parts of the agent. */
 export const createTestConversation = (
-  options: LoopOptions,
+  options: LoopOptions & {
+    /** By default a control word is noted, and answered with itself. */
+    readonly answerControlWord?: (parts: AgentParts) => ConversationParts['answerControlWord']
+  },
   replace: (parts: AgentParts) => AgentParts = (parts) => parts,
 ): TestConversation => {
   const loop = createTestLoop(options)
@@ -86,9 +89,9 @@ export const createTestConversation = (
       ...{ inbox, outbox, journal: loop.parts.journal },
       ownerGate: createOwnerGate(ownerId),
       agentParts: async () => replace(loop.parts),
-      answerControlWord: async (word) => {
+      answerControlWord: async (word, intent) => {
         controlWords.push(word)
-        return `answer to ${word}`
+        return (await options.answerControlWord?.(loop.parts)(word, intent)) ?? `answer to ${word}`
       },
       onFatal: (error) => faults.push(error),
     })

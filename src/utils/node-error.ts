@@ -19,6 +19,7 @@ export type NodeErrorCode =
   | 'NOTHING_TO_UNDO'
   | 'NOT_RUNNING'
   | 'NOT_AVAILABLE_YET'
+  | 'CONTROL_REFUSED'
   | 'INTERNAL'
 
 /** An operating fault: `message` says what is wrong, `hint` the owner's next step. A broken invariant is an assertion instead. */

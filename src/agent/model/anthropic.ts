@@ -11,6 +11,7 @@
 import Anthropic, { APIConnectionError, APIError } from '@anthropic-ai/sdk'
 import type { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream'
 import { NodeError } from '../../utils/node-error.ts'
+import { createRedactor, type Redactor } from '../../utils/redact.ts'
 import type {
   Model,
   ModelFault,
@@ -35,6 +36,9 @@ const HEADERS_TIMEOUT_MS = 60_000
 
 /** The service sends pings while it thinks, so silence means that nobody is there any more. */
 const IDLE_TIMEOUT_MS = 45_000
+
+/** A token is at least this many bytes in practice; dividing by less overestimates the cost, which is the safe side. */
+const BYTES_PER_TOKEN = 3
 
 /** Characters of the service's own error text that are kept. */
 const SERVICE_MESSAGE_LENGTH_MAX = 500
@@ -69,6 +73,7 @@ export const createAnthropicModel = (options: AnthropicModelOptions): Model => {
   }
   const dialect = options.dialect ?? (options.baseUrl === null ? 'anthropic' : 'compatible')
   const headers = requestHeaders(options.apiKey, dialect)
+  const redact = createRedactor([options.apiKey])
   const connect = (transport: ModelTransport) =>
     new Anthropic({
       apiKey: options.apiKey,
@@ -86,11 +91,17 @@ export const createAnthropicModel = (options: AnthropicModelOptions): Model => {
     provider: options.provider,
     scripted: false,
     price: options.price,
-    stream: async (request, { signal, onText }) => {
+    stream: async (request, { signal, onText, onAborted = () => {} }) => {
       signal.throwIfAborted()
       const transport = createModelTransport({ headers, idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS })
       const parameters = requestParameters(request, { model: options.model, cached: dialect === 'anthropic' })
-      return await readReply(connect(transport).messages.stream(parameters, { signal }), { signal, onText, transport })
+      return await readReply(connect(transport).messages.stream(parameters, { signal }), {
+        signal,
+        onText,
+        onAborted,
+        transport,
+        redact,
+      })
     },
     close: async () => undefined,
   }
@@ -137,21 +148,23 @@ const requestParameters = (
 const messageParameter = (message: ModelMessage): Anthropic.MessageParam =>
   ({ role: message.role, content: message.content }) as Anthropic.MessageParam
 
+type Service = {
+  readonly transport: ModelTransport
+  /** For its own words: it may quote what it was sent, the key included. */
+  readonly redact: Redactor
+}
+
 const readReply = async (
   stream: MessageStream,
-  {
-    signal,
-    onText,
-    transport,
-  }: { readonly signal: AbortSignal; readonly onText: (text: string) => void; readonly transport: ModelTransport },
+  { signal, onText, onAborted, transport, redact }: Required<Parameters<Model['stream']>[1]> & Service,
 ): Promise<ModelReply> => {
-  let usage: ModelUsage | null = null
+  const meter = createUsageMeter()
   const toolJson = new Map<number, string>()
   stream.on('text', (delta) => {
     if (!signal.aborted) onText(delta)
   })
   stream.on('streamEvent', (event) => {
-    if (event.type === 'message_start') usage = parseUsage(event.message.usage)
+    meter.count(event)
     if (event.type === 'content_block_delta' && event.delta.type === 'input_json_delta') {
       toolJson.set(event.index, (toolJson.get(event.index) ?? '') + event.delta.partial_json)
     }
@@ -162,24 +175,55 @@ const readReply = async (
     const message = await Promise.race([complete, stream.finalMessage()])
     return parseModelReply({ ...message }, toolJson)
   } catch (error) {
+    const usage = meter.usage()
+    if (signal.aborted && usage) onAborted(usage)
     signal.throwIfAborted()
-    throw toModelError(error, { usage, transport })
+    throw toModelError(error, { usage, transport, redact })
   }
+}
+
+/**
+ * What an answer has cost so far, for when it breaks off: the service names its output tokens only at the end, but bills
+ * those that it has sent.
+ */
+const createUsageMeter = () => {
+  let atStart: ModelUsage | null = null
+  let atEnd: number | null = null
+  let bytes = 0
+  return {
+    count: (event: Anthropic.MessageStreamEvent): void => {
+      if (event.type === 'message_start') atStart = parseUsage(event.message.usage)
+      if (event.type === 'content_block_delta') bytes += Buffer.byteLength(deltaText(event.delta))
+      if (event.type === 'message_delta' && event.usage.output_tokens >= 0) atEnd = event.usage.output_tokens
+    },
+    /** null before the service has begun to answer. */
+    usage: (): ModelUsage | null => {
+      if (!atStart) return null
+      const outputTokens = atEnd ?? Math.max(atStart.outputTokens, Math.ceil(bytes / BYTES_PER_TOKEN))
+      return { ...atStart, outputTokens }
+    },
+  }
+}
+
+const deltaText = (delta: Anthropic.ContentBlockDeltaEvent['delta']): string => {
+  if (delta.type === 'text_delta') return delta.text
+  if (delta.type === 'thinking_delta') return delta.thinking
+  return delta.type === 'input_json_delta' ? delta.partial_json : ''
 }
 
 const toModelError = (
   error: unknown,
-  { usage, transport }: { readonly usage: ModelUsage | null; readonly transport: ModelTransport },
+  { usage, transport, redact }: { readonly usage: ModelUsage | null } & Service,
 ): ModelError => {
   const details = { cause: error, ...(usage && { usage }) }
-  if (error instanceof APIError && error.status !== undefined) return statusError(error, error.status)
+  if (error instanceof APIError && error.status !== undefined) return statusError(error, error.status, redact)
   const seen = error instanceof ModelError ? error : transport.fault()
   if (seen) return new ModelError(seen.fault, seen.message, { ...details, cause: seen.cause ?? error })
   if (error instanceof APIConnectionError) {
     return new ModelError('unreachable', 'the model service cannot be reached', details)
   }
   if (error instanceof APIError) {
-    return new ModelError('overloaded', `the model service broke off: ${serviceMessage(error)}`, details)
+    return new ModelError('overloaded', `the model service broke off: ${serviceMessage(error, redact)}`, details)
   }
   if (transport.ended()) {
     return new ModelError('unreachable', 'the model service closed the connection before it had finished', details)
@@ -187,9 +231,9 @@ const toModelError = (
   return new ModelError('malformed', "the model's answer does not parse", details)
 }
 
-const statusError = (error: APIError, status: number): ModelError => {
+const statusError = (error: APIError, status: number, redact: Redactor): ModelError => {
   const retryAfterMs = parseRetryAfterMs(error.headers?.get('retry-after') ?? null)
-  return new ModelError(statusFault(status), `the model service answered ${status}: ${serviceMessage(error)}`, {
+  return new ModelError(statusFault(status), `the model service answered ${status}: ${serviceMessage(error, redact)}`, {
     status,
     cause: error,
     ...(retryAfterMs !== null && { retryAfterMs }),
@@ -207,5 +251,5 @@ const statusFault = (status: number): ModelFault => {
 const parseRetryAfterMs = (header: string | null): number | null =>
   header !== null && /^\d{1,9}(\.\d+)?$/.test(header) ? Math.ceil(Number(header) * 1000) : null
 
-const serviceMessage = (error: APIError): string =>
-  (error.apiMessage ?? error.type ?? 'no reason given').slice(0, SERVICE_MESSAGE_LENGTH_MAX)
+const serviceMessage = (error: APIError, redact: Redactor): string =>
+  redact(error.apiMessage ?? error.type ?? 'no reason given').slice(0, SERVICE_MESSAGE_LENGTH_MAX)

@@ -94,7 +94,8 @@ export class ModelError extends Error {
 
 /**
  * A model service. Contract of `stream`: rejects with `ModelError`, or with the signal's reason when aborted.
- * `onText` receives text as it arrives; it must not throw.
+ * `onText` receives text as it arrives, `onAborted` what a call had cost when it was aborted, if the service had begun to
+ * answer; neither may throw.
  */
 export type Model = {
   /** As shown to the owner: `anthropic:claude-sonnet-5-5`, `scripted`. */
@@ -106,7 +107,11 @@ export type Model = {
   readonly price: ModelPrice | null
   readonly stream: (
     request: ModelRequest,
-    options: { readonly signal: AbortSignal; readonly onText: (text: string) => void },
+    options: {
+      readonly signal: AbortSignal
+      readonly onText: (text: string) => void
+      readonly onAborted?: (usage: ModelUsage) => void
+    },
   ) => Promise<ModelReply>
   readonly close: () => Promise<void>
 }

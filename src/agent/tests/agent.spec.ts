@@ -81,14 +81,6 @@ describe('a tool call', () => {
     ])
   })
 
-  test('whose JSON is broken for no reason never runs, and the turn ends with a sentence', async () => {
-    const broken = { ...bash('x'), inputJson: '{"command":"rm -rf /tmp/a' } as const
-    await using loop = createTestLoop({ answer: play(calls(bash('ls'), broken)) })
-    const { end, text } = await loop.turn()
-    expect({ end, text }).toEqual({ end: 'model-error', text: expect.stringContaining('could not read') })
-    expect(loop.ran).toEqual([])
-  })
-
   test.each(['format_disk', 'constructor', '__proto__', 'Bash'])(
     'of the unknown tool %p is answered, not run',
     async (name) => {
@@ -137,7 +129,7 @@ describe('a tool call', () => {
 describe('a turn', () => {
   test('ends after 50 steps, and says so', async () => {
     await using loop = createTestLoop({
-      answer: play(calls({ type: 'tool_use', name: 'read', input: { file_path: 'a' } })),
+      answer: (_, n) => calls({ type: 'tool_use', name: 'read', input: { file_path: `${n}` } }),
     })
     const { end, text } = await loop.turn()
     expect({ end, text }).toEqual({ end: 'step-limit', text: expect.stringContaining('50 steps') })
@@ -223,12 +215,12 @@ describe('a turn', () => {
 })
 
 describe('stop', () => {
-  test('while the model answers ends the turn without running anything, and its reservation stands', async () => {
+  test('while the model answers ends the turn without running anything, and what the service had not counted stands as reserved', async () => {
     const abort = new AbortController()
     await using loop = createTestLoop({
       answer: () => {
         abort.abort('Stopped.')
-        return { kind: 'reply', content: [bash('rm -rf /')], fault: { kind: 'stall', afterEvents: 2 } }
+        return { kind: 'reply', content: [bash('rm -rf /')], fault: { kind: 'stall', afterEvents: 0 } }
       },
     })
     expect(await loop.turn('go', abort.signal)).toMatchObject({ end: 'stopped', text: 'Stopped. Nothing had run.' })

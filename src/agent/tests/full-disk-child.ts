@@ -41,20 +41,28 @@ const filled = codeOf(() => {
 })
 const readable = journal.after(0, 1000).length === rows
 
-const message = { channel: 'cli', messageId: 'm', senderId: 'local:owner', text: large }
-const commit = { at: 0, sha: 'a', kind: 'turn', turn: 't', subject: large, files: [], undoes: null } as const
+const caps = { callMicros: 1, turnMicros: 1, dayMicros: 1, monthMicros: 1 }
+/** More than the row that no longer fitted, so it fits no better. */
+const larger = large.repeat(2)
+const message = { channel: 'cli', messageId: 'm', senderId: 'local:owner', text: larger }
+const commit = { at: 0, sha: 'a', kind: 'turn', turn: 't', subject: larger, files: [], undoes: null } as const
 const decision = { type: 't', turn: null, toolUseId: null, outcome: 'allowed', blockedBy: [], reason: null } as const
 const writes = {
   inbox: codeOf(() => createInbox(state, systemClock).accept(message)),
   outbox: codeOf(() =>
-    createOutbox(state, systemClock).add({ key: 'k', channel: 'cli', turn: 't', replyTo: 'm', text: large }),
+    createOutbox(state, systemClock).add({ key: 'k', channel: 'cli', turn: 't', replyTo: 'm', text: larger }),
   ),
   ledger: codeOf(() =>
-    createLedger(state, systemClock, 'UTC').reserve({ turn: 't', ref: large, kind: 'model', micros: 1 }),
+    createLedger(state, { clock: systemClock, timezone: 'UTC', caps }).reserve({
+      turn: 't',
+      ref: larger,
+      kind: 'model',
+      micros: 1,
+    }),
   ),
   commits: codeOf(() => createCommitRecord(state).add(commit)),
   decisions: codeOf(() =>
-    createDecisionChain(state, systemClock).append({ ...decision, rulesHash: 'h', detail: { large } }),
+    createDecisionChain(state, systemClock).append({ ...decision, rulesHash: 'h', detail: { larger } }),
   ),
 }
 state.close()

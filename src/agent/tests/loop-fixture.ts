@@ -7,8 +7,9 @@ import type { RuleSet } from '../constraint-store.ts'
 import { createDecisionChain } from '../decision-chain.ts'
 import { createJournal, type JournalEvent } from '../journal.ts'
 import { createLedger } from '../ledger.ts'
-import { createAnthropicModel } from '../model/anthropic.ts'
-import type { ModelPrice } from '../model/model.types.ts'
+import type { SpendCaps } from '../ledger.types.ts'
+import { type AnthropicModelOptions, createAnthropicModel } from '../model/anthropic.ts'
+import type { Model, ModelPrice } from '../model/model.types.ts'
 import type { MessagesRequest } from '../model/scripted/messages-api.schemas.ts'
 import { createMessagesApi } from '../model/scripted/messages-api.ts'
 import type { Answer, Step, StepBlock } from '../model/scripted/messages-api.types.ts'
@@ -17,12 +18,19 @@ import { createToolSet } from '../tools/tools.ts'
 import type { TurnProgress, TurnResult } from '../turn.types.ts'
 import type { WorkspaceRepo } from '../workspace/workspace.types.ts'
 import { ruleSetOf } from './gate-fixture.ts'
-import { createTestState } from './state-fixture.ts'
+import { createTestState, type TestState } from './state-fixture.ts'
 
 export type LoopOptions = {
   readonly answer: Answer
   readonly ruleSet?: RuleSet
   readonly price?: ModelPrice | null
+  readonly caps?: Partial<SpendCaps>
+  /** A state that outlives the loop, as over a restart; by default the loop's own. */
+  readonly store?: TestState
+  /** Makes the model; `connect` is the real adapter to the twin, but for what is given. */
+  readonly model?: (connect: (changed: Partial<AnthropicModelOptions>) => Model) => Model
+  /** Runs instead of each rest between two attempts at a model call; no time passes. */
+  readonly onWait?: (ms: number) => void
   readonly runInSandbox?: (call: PermittedCall, signal: AbortSignal) => Promise<SandboxOutcome> | SandboxOutcome
   readonly workspace?: Partial<WorkspaceRepo>
 }
@@ -35,6 +43,8 @@ export type TestLoop = {
   /** Operations that reached the sandbox, in order. */
   readonly ran: PermittedCall['operation'][]
   readonly progress: TurnProgress[]
+  /** Rests between attempts at a model call, in milliseconds. */
+  readonly waits: number[]
   readonly turn: (text?: string, signal?: AbortSignal) => Promise<TurnResult>
   /** Opens a turn as the conversation does, with whatever a crash left after that. */
   readonly open: (id: string, text: string, ...left: readonly Pick<JournalEvent, 'type' | 'ref' | 'payload'>[]) => void
@@ -45,6 +55,14 @@ export type TestLoop = {
 
 /** 1 USD per million tokens, whichever. */
 export const CHEAP: ModelPrice = { input: 1_000_000, output: 1_000_000, cacheRead: 1_000_000, cacheWrite: 1_000_000 }
+
+/** What the configuration has by default, in micro-dollars. */
+export const TEST_CAPS: SpendCaps = {
+  callMicros: 500_000,
+  turnMicros: 1_000_000,
+  dayMicros: 5_000_000,
+  monthMicros: 50_000_000,
+}
 
 export const say = (text: string): Step => ({ kind: 'reply', content: [{ type: 'text', text }] })
 export const bash = (command: string): StepBlock => ({ type: 'tool_use', name: 'bash', input: { command } })
@@ -58,10 +76,11 @@ export const play =
 
 /** The loop with everything real but the sandbox and the workspace, which are objects of the test. */
 export const createTestLoop = (options: LoopOptions): TestLoop => {
-  const store = createTestState()
+  const store = options.store ?? createTestState()
   const requests: MessagesRequest[] = []
   const ran: PermittedCall['operation'][] = []
   const progress: TurnProgress[] = []
+  const waits: number[] = []
   const api = createMessagesApi({
     bearer: 'test',
     answer: (request, n) => {
@@ -72,10 +91,20 @@ export const createTestLoop = (options: LoopOptions): TestLoop => {
   const { clock } = store
   const state = store.state()
   const journal = createJournal(state, clock, () => {})
+  const connect = (changed: Partial<AnthropicModelOptions>): Model =>
+    createAnthropicModel({
+      apiKey: 'test',
+      baseUrl: api.url,
+      provider: 'twin',
+      model: 'twin-1',
+      price: options.price === undefined ? CHEAP : options.price,
+      dialect: 'anthropic',
+      ...changed,
+    })
   const parts: AgentParts = {
     clock,
     journal,
-    ledger: createLedger(state, clock, 'UTC'),
+    ledger: createLedger(state, { clock, timezone: 'UTC', caps: { ...TEST_CAPS, ...options.caps } }),
     gate: createConstraintEngine({
       ruleSet: options.ruleSet ?? ruleSetOf(),
       build: createPermissionEventBuilder(clock, 'UTC'),
@@ -83,14 +112,14 @@ export const createTestLoop = (options: LoopOptions): TestLoop => {
     }),
     sandbox: fakeSandbox(ran, options.runInSandbox),
     tools: createToolSet(),
-    model: createAnthropicModel({
-      apiKey: 'test',
-      baseUrl: api.url,
-      provider: 'twin',
-      model: 'twin-1',
-      price: options.price === undefined ? CHEAP : options.price,
-      dialect: 'anthropic',
-    }),
+    model: options.model ? options.model(connect) : connect({}),
+    retry: {
+      random: () => 0,
+      wait: async (ms) => {
+        waits.push(ms)
+        options.onWait?.(ms)
+      },
+    },
     workspace: { ...UNCHANGED, ...options.workspace },
     systemPrompt: 'You are a test.',
   }
@@ -105,11 +134,11 @@ export const createTestLoop = (options: LoopOptions): TestLoop => {
     const proof = createOwnerGate(null)({ channel: 'cli', senderId: 'local:owner', messageId: id, text })
     if (!proof.ok) throw new Error(proof.reason)
     const result = await runTurn(parts, { id, intent: proof.intent, signal, progress: (event) => progress.push(event) })
-    journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: result.end } })
+    journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: result.end, text: result.text } })
     return result
   }
   return {
-    ...{ parts, store, requests, ran, progress, open },
+    ...{ parts, store, requests, ran, progress, waits, open },
     turn: async (text = 'do it', signal = new AbortController().signal) => {
       const id = `t${journal.turnCount() + 1}`
       open(id, text)
@@ -119,7 +148,7 @@ export const createTestLoop = (options: LoopOptions): TestLoop => {
     events: (id = 't1') => journal.ofTurn(id),
     [Symbol.asyncDispose]: async () => {
       await api.close()
-      store[Symbol.dispose]()
+      if (!options.store) store[Symbol.dispose]()
     },
   }
 }

@@ -33,7 +33,8 @@ describe('the state', () => {
     const before = readFileSync(path)
     const refusal = { code: 'STATE_CORRUPT', message: expect.stringContaining('newer plaited') }
     expect(() => openState(path)).toThrow(expect.objectContaining(refusal))
-    const after = openStateForReading(path)
+    expect(() => openStateForReading(path)).toThrow(expect.objectContaining(refusal))
+    const after = new Database(path, { readonly: true })
     expect(versionOf(after)).toBe(MIGRATIONS.length + 1)
     after.close()
     expect(readFileSync(path).subarray(100)).toEqual(before.subarray(100)) // beyond the header, which says WAL now
@@ -61,8 +62,24 @@ describe('the state', () => {
     const pragma = (name: string) => Object.values(store.state().database.query(`PRAGMA ${name}`).get() ?? {})[0]
     expect([pragma('synchronous'), pragma('journal_mode'), pragma('foreign_keys')]).toEqual([2, 'wal', 1])
     const reader = openStateForReading(store.path)
-    expect(() => reader.run('delete from sessions')).toThrow()
-    reader.close()
+    expect(() => reader?.database.run('delete from sessions')).toThrow('readonly')
+    const write = () => reader?.transaction(() => reader.database.run('delete from sessions'))
+    expect(write).toThrow(expect.objectContaining({ code: 'HOME_UNUSABLE' }))
+    reader?.close()
+  })
+
+  test('is not read before a writer has made it, or brought it to this schema', () => {
+    using folder = createTestFolder()
+    const path = join(folder.path, 'events.sqlite')
+    expect(openStateForReading(path)).toBeNull()
+    writeFileSync(path, '')
+    expect(openStateForReading(path)).toBeNull()
+    const older = new Database(path)
+    older.run(`PRAGMA user_version = ${MIGRATIONS.length - 1}`)
+    older.close()
+    expect(openStateForReading(path)).toBeNull()
+    writeFileSync(path, 'not a database at all, but long enough to be one. '.repeat(200))
+    expect(() => openStateForReading(path)).toThrow(expect.objectContaining({ code: 'STATE_CORRUPT' }))
   })
 
   test('keeps what an outer transaction wrote when an inner one fails and is caught', () => {

@@ -10,6 +10,8 @@ type Answer = {
   readonly calls: readonly Call[]
   readonly thinks: boolean
   readonly failsAfter: boolean
+  /** Why the answer ended early; null when it did not. */
+  readonly cut: 'max_tokens' | 'pause_turn' | 'model_context_window_exceeded' | null
 }
 type Turn = { readonly text: string; readonly answers: readonly Answer[]; readonly isRefusal: boolean }
 
@@ -18,6 +20,7 @@ const answers: fc.Arbitrary<Answer> = fc.record({
   calls: fc.array(fc.record({ result: fc.option(fc.string()), failed: fc.boolean() }), { maxLength: 3 }),
   thinks: fc.boolean(),
   failsAfter: fc.boolean(),
+  cut: fc.option(fc.constantFrom('max_tokens', 'pause_turn', 'model_context_window_exceeded')),
 })
 const turns: fc.Arbitrary<Turn> = fc.record({
   text: fc.string(),
@@ -34,6 +37,11 @@ const entry = (turn: string, type: JournalEvent['type'], payload: unknown, ref: 
   payload,
 })
 
+const DECLINED = {
+  content: [{ type: 'tool_use', id: 'declined', name: 'bash', input: {} }],
+  stopReason: 'refusal',
+}
+
 /** The entries of a conversation as the loop and the conversation write them, each turn complete. */
 const journalOf = (conversation: readonly Turn[]): readonly JournalEvent[] =>
   conversation
@@ -43,7 +51,7 @@ const journalOf = (conversation: readonly Turn[]): readonly JournalEvent[] =>
         entry(turn, 'turn.start', {}, turn),
         entry(turn, 'message.in', { text }),
         ...replies.flatMap((answer, step) => entriesOfAnswer(turn, `${turn}/${step}`, answer)),
-        ...(isRefusal ? [entry(turn, 'model.message', { content: [], stopReason: 'refusal' }, `${turn}/end`)] : []),
+        ...(isRefusal ? [entry(turn, 'model.message', DECLINED, `${turn}/end`)] : []),
         entry(turn, 'turn.end', { end: 'done' }, turn),
       ]
     })
@@ -59,7 +67,12 @@ const entriesOfAnswer = (turn: string, ref: string, answer: Answer): readonly En
   return [
     entry(turn, 'model.request', {}, ref),
     ...(answer.failsAfter ? [entry(turn, 'model.error', { partialText: answer.text }, ref)] : []),
-    entry(turn, 'model.message', { content, stopReason: calls.length > 0 ? 'tool_use' : 'end_turn' }, ref),
+    entry(
+      turn,
+      'model.message',
+      { content, stopReason: answer.cut ?? (calls.length > 0 ? 'tool_use' : 'end_turn') },
+      ref,
+    ),
     ...calls.flatMap(({ id: toolUseId, result, failed }) => {
       const started = entry(turn, 'tool.start', { toolUseId }, resultKey(ref, toolUseId))
       if (result === null) return [started]
@@ -128,6 +141,21 @@ describe('what the model sees', () => {
           expect(kept).toEqual(shown)
         },
       ),
+      { numRuns: 100 },
+    )
+  })
+
+  test('is nothing of a turn that the service declined, however much it did before', () => {
+    fc.assert(
+      fc.property(fc.array(turns, { minLength: 1, maxLength: 3 }), turns, (before, turn) => {
+        const messages = projectMessages(journalOf([...before, { ...turn, isRefusal: true }]))
+        const whole = projectMessages(journalOf(before))
+        const last = messages.at(-1)
+        expect(last?.role).toBe('user')
+        expect(last?.content.at(-1)).toMatchObject({ text: expect.stringContaining('declined a message here') })
+        expect(messages.slice(0, whole.length - 1)).toEqual(whole.slice(0, -1))
+        expect(messages.length - whole.length).toBeOneOf([0, 1])
+      }),
       { numRuns: 100 },
     )
   })

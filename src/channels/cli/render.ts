@@ -19,6 +19,10 @@ export const renderProgress = (progress: ChannelProgress): string | null => {
       return progress.outcome === 'allowed'
         ? `  allowed  ${safe(progress.summary)}`
         : `  ${progress.outcome}  ${safe(progress.summary)}\n           ${safe(progress.reason ?? '')}`
+    case 'interrupted':
+      return `  broken   this answer does not count: ${safe(progress.reason)}`
+    case 'waiting':
+      return `  waiting  ${progress.seconds} s, then I try again: ${safe(progress.reason)}`
     case 'commit': {
       const { sha, subject, files } = progress.commit
       const names = files.slice(0, FILES_SHOWN).map((file) => file.path)

@@ -19,8 +19,16 @@ const COMMIT = {
   at: 1_800_000_000_000,
 } as const
 
+const PERIOD = {
+  ...{ period: '2027-01', spentMicros: 3, capMicros: 5, limitMicros: 7 },
+  extensions: [{ at: 1_800_000_000_000, micros: 2, grantedBy: 'letters/github:1' }],
+}
+
+const BUDGET: NodeStatus['budget'] = { callCapMicros: 1, turnCapMicros: 2, day: PERIOD, month: PERIOD }
+
 const STATUS: NodeStatus = {
   home: '/home/of/the/node',
+  state: 'serving',
   pid: 1,
   serving: true,
   upSeconds: 3,
@@ -29,11 +37,13 @@ const STATUS: NodeStatus = {
   rules: 2,
   sandbox: { mode: 'unavailable', reason: 'no bwrap', mend: 'install it' },
   ratchet: 'advisory',
-  runningTurn: null,
+  runningTurn: 't1',
+  turn: { id: 't1', since: 1_800_000_000_000, steps: 2, doing: 'tool', tool: 'bash' },
   queued: 0,
   strangers: 0,
   decisions: { allowed: 1, blocked: 2 },
-  spentTodayMicros: 3,
+  budget: BUDGET,
+  lastError: { at: 1_800_000_000_000, turn: null, fault: 'unreachable', message: 'no answer' },
 }
 
 const EVERY_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => byte)
@@ -46,18 +56,21 @@ const answers: Operations = {
   log: async (limit) => Array.from({ length: limit }, () => ({ ...COMMIT, undoneBy: null })),
   diff: async (turn) => `diff of ${turn}\n\u001b[31m-\ufffd`,
   events: async ({ after, limit }) => [
-    { seq: after + limit, at: 1, turn: null, type: 'turn.start', payload: { deep: [null] } },
+    { seq: after + limit, at: 1, turn: null, type: 'turn.start', ref: null, payload: { deep: [null] } },
   ],
   execute: async () => ({ kind: 'text', text: 'read', truncated: true }),
   auditDecisions: async () => ({ ok: false, seq: 3, fault: 'its fields were changed' }),
+  budget: async (extension) => ({ ...BUDGET, turnCapMicros: extension?.micros ?? 0 }),
 }
 
 /** A listening node made of the given operations. */
 const listen = (operations: Partial<Operations> = {}) => {
   const folder = mkdtempSync(join(tmpdir(), 'plaited-socket-'))
   const socket = join(folder, 'node.sock')
-  const server = startControlServer(socket, { ...answers, ...operations })
+  const faults: { readonly path: string; readonly error: unknown }[] = []
+  const server = startControlServer(socket, { ...answers, ...operations }, (fault) => faults.push(fault))
   return {
+    faults,
     socket,
     server,
     client: createControlClient(socket),
@@ -80,8 +93,10 @@ describe('operations over the socket', () => {
     ['log', (on: Operations) => on.log(2)],
     ['diff of a turn', (on: Operations) => on.diff('t1')],
     ['diff of the newest', (on: Operations) => on.diff(null)],
-    ['events', (on: Operations) => on.events({ after: 7, limit: 10 })],
+    ['events', (on: Operations) => on.events({ after: 7, limit: 10, turn: null })],
     ['audit', (on: Operations) => on.auditDecisions()],
+    ['budget', (on: Operations) => on.budget(null)],
+    ['budget raised', (on: Operations) => on.budget({ span: 'day', micros: 5 })],
     ['say', (on: Operations) => on.say({ messageId: 'm1', text: 'ü\n\u2028' }, () => {})],
     ['execute', (on: Operations) => on.execute({ kind: 'read', path: '/workspace/a', offset: null, limit: null })],
   ] as const)('%s: the answer is the one of the node itself', async (_, ask) => {
@@ -190,10 +205,15 @@ describe('the socket', () => {
     ['/log', '{"limit":1e9}'],
     ['/log', 'null'],
     ['/diff', '{}'],
-    ['/events', '{"after":-1,"limit":1}'],
+    ['/events', '{"after":-1,"limit":1,"turn":null}'],
+    ['/events', '{"after":0,"limit":1,"turn":5}'],
     ['/execute', '{"kind":"format","path":"/"}'],
     ['/execute', '{"kind":"bash","command":"ls"}'],
     ['/execute', '{"kind":"bash","command":"ls","timeoutMs":1,"sudo":true}'],
+    ['/budget', '{}'],
+    ['/budget', '{"extension":{"span":"year","micros":1}}'],
+    ['/budget', '{"extension":{"span":"day","micros":0.5}}'],
+    ['/budget', '{"extension":{"span":"day","micros":1,"grantedBy":"me"}}'],
     ['/__proto__', '{}'],
     ['/constructor', '{}'],
     ['/', '{}'],
@@ -203,10 +223,11 @@ describe('the socket', () => {
       asked++
       return Promise.reject(new Error('asked'))
     }
-    const operations = { status: count, log: count, diff: count, events: count, execute: count }
+    const operations = { status: count, log: count, diff: count, events: count, execute: count, budget: count }
     await using node = listen(operations)
     expect(await node.post(path, body)).toEqual(usage)
     expect(asked).toBe(0)
+    expect(node.faults).toEqual([{ path, error: expect.anything() }])
   })
 
   test.each(['not json', '{}', '{"messageId":"","text":"x"}', '{"messageId":"m","text":5}'])(
@@ -220,6 +241,19 @@ describe('the socket', () => {
     },
   )
 
+  test('answers a knock, which is no fault, and says what it could not do to whoever listens', async () => {
+    const fault = new NodeError('NOTHING_TO_UNDO', 'nothing to undo')
+    await using node = listen({ undo: () => Promise.reject(fault), say: () => Promise.reject(fault) })
+    expect(await isNodeListening(node.socket)).toBe(true)
+    expect(node.faults).toEqual([])
+    await node.client.undo().catch(() => {})
+    await node.client.say({ messageId: 'm', text: 't' }, () => {}).catch(() => {})
+    expect(node.faults).toEqual([
+      { path: '/undo', error: fault },
+      { path: '/say', error: fault },
+    ])
+  })
+
   test('takes nothing but POST', async () => {
     await using node = listen()
     for (const method of ['GET', 'PUT', 'DELETE']) expect(await node.post('/status', '{}', method)).toEqual(usage)
@@ -231,7 +265,7 @@ describe('the socket', () => {
       const socket = join(folder, 'node.sock')
       writeFileSync(socket, 'left over')
       expect(await isNodeListening(socket)).toBe(false)
-      const server = startControlServer(socket, answers)
+      const server = startControlServer(socket, answers, () => {})
       expect((statSync(socket).mode & 0o777).toString(8)).toBe('600')
       expect(await isNodeListening(socket)).toBe(true)
       await server.close()
@@ -246,7 +280,7 @@ describe('the socket', () => {
     const folder = mkdtempSync(join(tmpdir(), `plaited-${'x'.repeat(120)}-`))
     try {
       const socket = join(folder, 'node.sock')
-      const server = startControlServer(socket, answers)
+      const server = startControlServer(socket, answers, () => {})
       expect(await createControlClient(socket).status()).toEqual(STATUS)
       await server.close()
     } finally {

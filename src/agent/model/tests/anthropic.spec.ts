@@ -252,6 +252,27 @@ describe('a fault of the service', () => {
     },
   )
 
+  test.each([
+    ['text', { type: 'text', text: 'x'.repeat(2400) }],
+    ['thinking', { type: 'thinking', thinking: 'x'.repeat(2400) }],
+    ['a tool call', { type: 'tool_use', name: 'bash', input: {}, inputJson: 'x'.repeat(2400) }],
+  ] satisfies [string, StepBlock][])('that breaks off %s bills what had been streamed of it', async (_, block) => {
+    const step: Step = { kind: 'reply', content: [block], fault: { kind: 'error', afterEvents: 53 } }
+    const { model } = withTwin(() => step)
+    const { usage } = await faultOf(model.stream(request(), { signal: never, onText: ignoreText }))
+    expect(usage?.outputTokens).toBeWithin(390, 401) // 49 or 50 parts of 24 bytes
+  })
+
+  test('that garbles a whole answer bills what the service says it cost', async () => {
+    const content = [call, call].map((block) => ({ ...block, id: 'one_id_for_both' }) as StepBlock)
+    const { model } = withTwin(() => ({ kind: 'reply', content }))
+    const error = await faultOf(model.stream(request(), { signal: never, onText: ignoreText }))
+    expect(error).toMatchObject({
+      fault: 'malformed',
+      usage: { outputTokens: Math.ceil(JSON.stringify(content).length / 4) }, // as the twin counts
+    })
+  })
+
   test('a service that accepts and does not answer is unreachable', async () => {
     const { model } = withTwin(() => Promise.withResolvers<Step>().promise, { headersTimeoutMs: 50 })
     expect(await faultOf(model.stream(request(), { signal: never, onText: ignoreText }))).toMatchObject({
@@ -286,6 +307,14 @@ describe('a fault of the service', () => {
     cleanups.push(() => server.stop(true))
     const { model } = withTwin(() => ({ kind: 'reply', content: [text] }), { baseUrl: server.url.href })
     expect(await faultOf(model.stream(request(), { signal: never, onText: ignoreText }))).toMatchObject({ fault })
+  })
+
+  test('that quotes the key comes without it, also where its words are cut', async () => {
+    const message = `${'x'.repeat(494)}${BEARER} ${btoa(BEARER)}`
+    const { model } = withTwin(() => ({ kind: 'http', status: 400, message }))
+    const error = await faultOf(model.stream(request(), { signal: never, onText: ignoreText }))
+    expect(error.message).toEndWith('x[redac')
+    expect(error.message).not.toContain(BEARER.slice(0, 4))
   })
 
   test('a wrong key is unauthorized', async () => {

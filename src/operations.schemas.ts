@@ -1,0 +1,72 @@
+/** What `status --json` and `events --json` print, as schemas: scripts rely on these shapes, and tests hold them. */
+import { z } from 'zod'
+import type { Budget, PeriodBudget } from './agent/ledger.types.ts'
+
+const count = z.int().nonnegative()
+/** Milliseconds since the Unix epoch. */
+const instant = z.int().positive()
+
+const periodSchema: z.ZodType<PeriodBudget> = z.strictObject({
+  ...{ period: z.string(), spentMicros: count, capMicros: count, limitMicros: count },
+  extensions: z.array(z.strictObject({ at: instant, micros: z.int(), grantedBy: z.string() })),
+})
+
+const budgetSchema: z.ZodType<Budget> = z.strictObject({
+  ...{ callCapMicros: count, turnCapMicros: count, day: periodSchema, month: periodSchema },
+})
+
+const sandboxSchema = z.discriminatedUnion('mode', [
+  z.strictObject({ mode: z.literal('full') }),
+  z.strictObject({ mode: z.literal('unavailable'), reason: z.string(), mend: z.string() }),
+  /** Only the node can tell, and it is silent. */
+  z.strictObject({ mode: z.literal('unknown') }),
+])
+
+const runningTurnSchema = z.strictObject({
+  id: z.string(),
+  since: instant,
+  /** Calls of the model so far. */
+  steps: count,
+  /** What it waits for: the model, a tool, or the node's own work in between. */
+  doing: z.enum(['model', 'tool', 'node']),
+  tool: z.string().nullable(),
+})
+
+export const nodeStatusSchema = z.strictObject({
+  home: z.string(),
+  /**
+   * `serving`: a node answers messages. `stopped`: none runs, this command looked for itself. `silent`: a process holds the
+   * home and does not answer, so this is what the record says.
+   */
+  state: z.enum(['serving', 'stopped', 'silent']),
+  serving: z.boolean(),
+  /** Who answered; null when nobody did. */
+  pid: z.int().positive().nullable(),
+  upSeconds: count.nullable(),
+  model: z.string(),
+  /** true: a script answers, no AI model. */
+  scripted: z.boolean(),
+  rules: count,
+  sandbox: sandboxSchema,
+  ratchet: z.literal('advisory'),
+  runningTurn: z.string().nullable(),
+  turn: runningTurnSchema.nullable(),
+  queued: count,
+  strangers: count,
+  decisions: z.strictObject({ allowed: count, blocked: count }),
+  budget: budgetSchema,
+  /** The newest fault of the model service, however long ago. */
+  lastError: z
+    .strictObject({ at: instant, turn: z.string().nullable(), fault: z.string(), message: z.string() })
+    .nullable(),
+})
+
+/** One line of `events --json`: a row of the journal. What a payload holds is the affair of its type. */
+export const loggedEventSchema = z.strictObject({
+  seq: z.int().positive(),
+  at: instant,
+  turn: z.string().nullable(),
+  type: z.string(),
+  ref: z.string().nullable(),
+  payload: z.unknown(),
+})
