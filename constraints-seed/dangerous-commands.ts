@@ -12,15 +12,52 @@ const isAnyOf = (word, programs) => word !== null && programs.includes(nameOf(wo
 const runs = (argv, programs) =>
   isAnyOf(argv[0], programs) || (isAnyOf(argv[0], wrappers) && argv.some((word) => isAnyOf(word, programs)))
 
-// The root, a directory of the system, a home, or the workspace as a whole; also with a trailing slash, dot or star.
-const systemPath = /^\/+(bin|boot|dev|etc|home|lib|lib64|opt|proc|root|run|sbin|srv|sys|usr|var|workspace)?[/.*]*$/
-const homePath = /^~[a-zA-Z0-9_-]*[/.*]*$/
+// The root, a directory of the system or below one, a home; also with a trailing slash, dot or star.
+const systemPath =
+  /^\/+((bin|boot|dev|etc|lib|lib32|lib64|proc|sbin|sys|usr)(\/.*)?|opt|root|run|srv|var|var\/lib)?[/.*]*$/
+const homePath = /^(~[a-zA-Z0-9_-]*|\/+home(\/[^/]+)?)[/.*]*$/
+const workspacePath = /^\/+workspace[/.*]*$/
 
-const isWhole = (word) => word !== null && (systemPath.test(word) || homePath.test(word))
+const isSystemPath = (path) => systemPath.test(path) || homePath.test(path)
+const isWholePath = (path) => isSystemPath(path) || workspacePath.test(path)
+
+const isSystem = (word) => word !== null && isSystemPath(word)
+const isWorkspace = (word) => word !== null && workspacePath.test(word)
+const isWhole = (word) => word !== null && isWholePath(word)
 
 const recursive = /^(-[a-zA-Z]*[rR]|--recursive)/
 
 const isRecursive = (argv) => argv.some((word) => word !== null && recursive.test(word))
+
+// The directory a command runs in, or all that is in it, or the one above: ., ./*, *, .., ../
+const herePath = /^[.*][/.*]*$/
+
+const isHere = (word) => word !== null && herePath.test(word)
+
+const isCd = ({ argv }) => isAnyOf(argv[0], ['cd', 'pushd'])
+
+// Where the last `cd` before a command leads, or where the script starts, is the root, a home or the whole workspace.
+const startsInWhole = (cds, cwd) =>
+  cds.length === 0
+    ? isWholePath(cwd)
+    : cds.slice(-1).some(({ argv }) => argv.length === 1 || argv.includes('..') || argv.some(isWhole))
+
+const isWholeHere = (detail, at) => startsInWhole(detail.commands.slice(0, at).filter(isCd), detail.cwd)
+
+const namesWhole = (argv, detail, at) => argv.some(isWhole) || (argv.some(isHere) && isWholeHere(detail, at))
+
+const removesFound = (argv) =>
+  runs(argv, ['find']) && argv.some((word) => word === '-delete' || isAnyOf(word, ['rm', 'unlink', 'shred']))
+
+// With one of these, `find` means some files and not all.
+const narrowing = /^-(i?(name|path|regex|wholename)|[acm](time|min)|newer.*|empty|size|user|group|perm|xtype)$/
+
+const isNarrow = (argv) => argv.some((word) => word !== null && narrowing.test(word))
+
+const option = /^-/
+
+// Without a place of its own, `find` starts where it runs.
+const startsHere = (argv) => argv.some(isHere) || argv.slice(1, 2).some((word) => word !== null && option.test(word))
 
 /** The root, the system, a home or the whole workspace is not deleted. */
 export const blockDestructiveRemoval = bThread(
@@ -29,27 +66,18 @@ export const blockDestructiveRemoval = bThread(
       block: [
         on('permission:bash:exec', ({ detail }) =>
           detail.commands.some(
-            ({ argv }) =>
-              runs(argv, ['rm']) && (argv.includes('--no-preserve-root') || (isRecursive(argv) && argv.some(isWhole))),
+            ({ argv }, at) =>
+              runs(argv, ['rm']) &&
+              (argv.includes('--no-preserve-root') || (isRecursive(argv) && namesWhole(argv, detail, at))),
           ),
         ),
         on('permission:bash:exec', ({ detail }) =>
           detail.commands.some(
-            ({ argv }) =>
-              runs(argv, ['find']) && argv.some(isWhole) && (argv.includes('-delete') || argv.includes('rm')),
+            ({ argv }, at) =>
+              removesFound(argv) &&
+              (argv.some(isSystem) ||
+                (!isNarrow(argv) && (argv.some(isWorkspace) || (startsHere(argv) && isWholeHere(detail, at))))),
           ),
-        ),
-        on(
-          'permission:bash:exec',
-          ({ detail }) =>
-            detail.cwd === '/workspace' &&
-            !detail.programs.includes('cd') &&
-            detail.commands.some(
-              ({ argv }) =>
-                runs(argv, ['rm']) &&
-                isRecursive(argv) &&
-                argv.some((word) => word !== null && ['.', './', '*', './*', '..', '../'].includes(word)),
-            ),
         ),
       ],
     }),
@@ -91,19 +119,20 @@ export const blockForkBomb = bThread(
   true,
 )
 
-const everybody = /^(0?[0-7]?777|[augo]*[+=]rwx)$/
+// Others may write: 777, 0666, a+rwx, o+w.
+const everybody = /^([0-7]{0,3}[2367]|(a|o|go|uo|ugo)?[+=]r?w[xX]?)$/
 
-/** The root, the system, a home or the whole workspace is not opened to everybody or given away. */
+/** The root, the system, a home or the workspace, with all that is in it, is not opened to everybody or given away. */
 export const blockOpenPermissions = bThread(
   [
     bSync({
       block: on('permission:bash:exec', ({ detail }) =>
         detail.commands.some(
-          ({ argv }) =>
-            isRecursive(argv) &&
-            argv.some(isWhole) &&
+          ({ argv }, at) =>
             (runs(argv, ['chown', 'chgrp']) ||
-              (runs(argv, ['chmod']) && argv.some((word) => word !== null && everybody.test(word)))),
+              (runs(argv, ['chmod']) && argv.some((word) => word !== null && everybody.test(word)))) &&
+            isRecursive(argv) &&
+            namesWhole(argv, detail, at),
         ),
       ),
     }),
@@ -145,23 +174,34 @@ const runsItsWords = (argv) =>
   runs(argv, evaluators) &&
   argv.some((word, index) => word === null && index > 0 && (index === 1 || argv[index - 1] === '-c'))
 
-/** What is downloaded is not run in the same breath. */
+/** A download is not fed straight into a program that runs it. */
 export const blockPipedDownloads = bThread(
   [
     bSync({
-      block: on(
-        'permission:bash:exec',
-        ({ detail }) =>
-          detail.commands.some(({ argv }) => runs(argv, downloaders)) &&
-          detail.commands.some(({ argv }) => runsItsInput(argv) || runsItsWords(argv)),
-      ),
+      block: [
+        on(
+          'permission:bash:exec',
+          ({ detail }) =>
+            detail.commands.some(({ argv }) => runs(argv, downloaders)) &&
+            detail.commands.some(({ argv }) => runsItsInput(argv)),
+        ),
+        on(
+          'permission:bash:exec',
+          ({ detail }) =>
+            detail.commands.some(({ argv, via }) => via === 'substitution' && runs(argv, downloaders)) &&
+            detail.commands.some(({ argv }) => runsItsWords(argv)),
+        ),
+      ],
     }),
   ],
   true,
 )
 
+// `rm -rf` of the root, of the system, or of what is a home or the workspace when the variable behind it is empty.
 const dangerousText = [
-  /rm\s+-rf\s+["']?\//,
+  /\brm\s+(-\S+\s+)*-\S*[rR]\S*\s+(-\S+\s+)*["']?\/+["']?([\s$*;&|)]|$)/,
+  /\brm\s+(-\S+\s+)*-\S*[rR]\S*\s+(-\S+\s+)*["']?\/+(bin|boot|dev|etc|lib|lib64|proc|sbin|sys|usr)\b/,
+  /\brm\s+(-\S+\s+)*-\S*[rR]\S*\s+(-\S+\s+)*["']?\/+(home|opt|root|run|srv|var|workspace)\/?["']?([\s$*;&|)]|$)/,
   /rm\s+(-\S+\s+)*["']?(~|\$HOME|\$\{HOME\})["']?[/.*]*(\s|$|[;&|)])/,
   /mkfs/,
   /dd\s+if=/,

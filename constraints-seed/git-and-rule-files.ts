@@ -6,12 +6,38 @@ const ruleFile = /(^|\/)data\/constraints(\/|$)/
 
 const isGuarded = (path) => gitFile.test(path) || (ruleFile.test(path) && !path.startsWith('/workspace/'))
 
+// Programs that change the files they are given, or copy them; sed and perl do with -i.
+const changers = ['rm', 'unlink', 'shred', 'truncate', 'mv', 'cp', 'ln', 'install', 'tee', 'touch', 'chmod', 'chown']
+const inPlaceEditors = ['sed', 'perl']
+const inPlace = /^(-[a-zA-Z]*i|--in-place)/
+
+// Programs that change only what they are told to write to: of=x, --output=x, -ox, -o x, -O x.
+const writers = ['dd', 'curl', 'wget']
+const namesOutput = /^(of=|--output(-document)?=|-o.)/
+const beforeOutput = /^(-[a-zA-Z]*[oO]|--output(-document)?)$/
+
 const nameOf = (path) => path.slice(path.lastIndexOf('/') + 1)
 
-// Programs that change the files they are given.
-const changers = ['rm', 'unlink', 'truncate', 'mv', 'cp', 'ln', 'install', 'tee', 'touch', 'chmod', 'chown']
+const runsAnyOf = (argv, programs) => argv.slice(0, 3).some((word) => word !== null && programs.includes(nameOf(word)))
 
-const runsChanger = (argv) => argv.slice(0, 3).some((word) => word !== null && changers.includes(nameOf(word)))
+const changesFiles = (argv) =>
+  runsAnyOf(argv, changers) ||
+  (runsAnyOf(argv, inPlaceEditors) && argv.some((word) => word !== null && inPlace.test(word)))
+
+const isOutput = (word, before) => namesOutput.test(word) || (before !== null && beforeOutput.test(before))
+
+const outputsOf = (argv) =>
+  argv
+    .filter((word, at) => at > 0 && word !== null && isOutput(word, argv[at - 1]))
+    .map((word) => word.slice(word.indexOf('=') + 1))
+
+// The words that may name a changed file; rsync leaves all but the last as they are.
+const changedBy = (argv) =>
+  changesFiles(argv)
+    ? argv
+    : runsAnyOf(argv, writers)
+      ? outputsOf(argv)
+      : argv.slice(runsAnyOf(argv, ['rsync']) ? -1 : argv.length)
 
 /** The files of git itself and the node's rules are not written, changed, moved or deleted. */
 export const protectGitAndRules = bThread(
@@ -35,9 +61,7 @@ export const protectGitAndRulesFromShell = bThread(
           detail.redirects.some(({ op, target }) => op.includes('>') && target !== null && isGuarded(target)),
         ),
         on('permission:bash:exec', ({ detail }) =>
-          detail.commands.some(
-            ({ argv }) => runsChanger(argv) && argv.some((word) => word !== null && isGuarded(word)),
-          ),
+          detail.commands.some(({ argv }) => changedBy(argv).some((word) => word !== null && isGuarded(word))),
         ),
       ],
     }),

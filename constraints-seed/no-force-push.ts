@@ -1,23 +1,27 @@
 import { bSync, bThread, on } from 'plaited'
 
-// --force, --force-with-lease, -f, -uf, or a ref with a plus sign.
-const forcing = /^(--force|-[a-zA-Z]*f|\+)/
-const forcingText = /\bgit\b.*\bpush\b.*\s["']?(--force|-[a-zA-Z]*f\b|\+)/s
+// --force, --force-with-lease, -f, -uf; --mirror, --prune, --delete, -d; a ref with a plus sign, or with nothing before
+// its colon. A lone colon only pushes the branches that both sides have.
+const forcing = /^(--force|--mirror|--prune|--delete|-[a-zA-Z]*[fd]|[+:].)/
+const forcingText =
+  /\bgit\b[^;&|\n]*\bpush\b([^;&|\n]|\\\n)*\s["']?(--(force|mirror|prune|delete)|-[a-zA-Z]*[fd]\b|[+:]\S)/
 
 const nameOf = (path) => path.slice(path.lastIndexOf('/') + 1)
 
-const isPush = (argv) =>
-  argv.slice(0, 3).some((word) => word !== null && nameOf(word) === 'git') && argv.includes('push')
+const runsGit = (argv) => argv.slice(0, 3).some((word) => word !== null && nameOf(word) === 'git')
 
-/** The history of a remote repository is not overwritten. */
+// `git stash push` pushes nothing to a remote repository.
+const isPush = (argv) => runsGit(argv) && argv.some((word, at) => word === 'push' && at > 0 && argv[at - 1] !== 'stash')
+
+const isForced = (argv) => argv.slice(argv.indexOf('push')).some((word) => word !== null && forcing.test(word))
+
+/** The history of a remote repository is not overwritten, and none of its branches or tags is deleted. */
 export const blockForcePush = bThread(
   [
     bSync({
       block: [
-        on('permission:git:push', ({ detail }) => detail.force || detail.refs.some((ref) => ref.startsWith('+'))),
-        on('permission:bash:exec', ({ detail }) =>
-          detail.commands.some(({ argv }) => isPush(argv) && argv.some((word) => word !== null && forcing.test(word))),
-        ),
+        on('permission:git:push', ({ detail }) => detail.force || detail.refs.some((ref) => forcing.test(ref))),
+        on('permission:bash:exec', ({ detail }) => detail.commands.some(({ argv }) => isPush(argv) && isForced(argv))),
         // What cannot be read word by word is judged by its text.
         on(
           'permission:bash:exec',

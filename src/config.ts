@@ -2,14 +2,15 @@
  * Configuration: the environment, and `HOME/config.env` for what is not in the environment. The only reader of either.
  * Secrets travel apart from the rest and are never logged. All faults are reported at once.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { type Home, homePaths } from './home.ts'
 import { LOG_LEVELS, type LogLevel } from './utils/log.ts'
 import { MICROS_PER_UNIT, parseMicros } from './utils/micros.ts'
 import { NodeError } from './utils/node-error.ts'
+import { quoteShell } from './utils/quote-shell.ts'
 
 /** Bytes that `config.env` may have. */
 const CONFIG_FILE_BYTES_MAX = 64 * 1024
@@ -62,7 +63,7 @@ export const variables = {
     .default('50')
     .describe('the most that a month may cost; `budget +10 this month` raises it'),
   PLAITED_SANDBOX_UID: text
-    .regex(/^\d{1,9}:\d{1,9}$/, 'must be UID:GID')
+    .regex(/^0*[1-9]\d{0,8}:0*[1-9]\d{0,8}$/, 'must be UID:GID, and neither may be 0, which is root')
     .default(DEFAULT_SANDBOX_USER)
     .describe('UID:GID of tool calls when the node runs as root'),
   PLAITED_LOG: z
@@ -138,6 +139,11 @@ export const readConfig = (
     })
   }
   const values = parsed.data
+  if (options.model !== undefined && options.model !== 'scripted' && values.ANTHROPIC_API_KEY === undefined) {
+    throw new NodeError('CONFIG_INVALID', `--model ${options.model} needs ANTHROPIC_API_KEY, which is not set`, {
+      hint: `set it in the environment or in ${home.configFile}, or write --model scripted`,
+    })
+  }
   const scripted = values.PLAITED_MODEL === 'scripted' || values.ANTHROPIC_API_KEY === undefined
   const [uid, gid] = values.PLAITED_SANDBOX_UID.split(':').map(Number)
   return {
@@ -164,9 +170,15 @@ export const readConfig = (
 /** Where the home is, without looking into it. @throws {NodeError} USAGE when `--home` is empty. */
 export const readHome = (given: string | undefined, environment: Environment = process.env): Home => {
   if (given === '') throw new NodeError('USAGE', '--home names no folder', { hint: 'is a variable empty?' })
-  return homePaths(
-    resolve(callerFolder(environment), given ?? emptyToAbsent(environment['PLAITED_HOME']) ?? defaultHome()),
-  )
+  const asked = given ?? emptyToAbsent(environment['PLAITED_HOME']) ?? defaultHome()
+  return homePaths(withoutLinks(resolve(callerFolder(environment), asked)))
+}
+
+/** One home has one name, whichever link leads to it; what does not exist yet is taken as it is called. */
+const withoutLinks = (path: string): string => {
+  if (existsSync(path)) return realpathSync(path)
+  const parent = dirname(path)
+  return parent === path ? path : join(withoutLinks(parent), basename(path))
 }
 
 /** A dropped uid cannot enter /root, so root keeps its home elsewhere. */
@@ -180,8 +192,10 @@ const emptyToAbsent = (value: string | undefined): string | undefined => (value 
 const readConfigFile = (path: string): Readonly<Record<string, string>> => {
   if (!existsSync(path)) return {}
   const invalid = (message: string, hint: string) => new NodeError('CONFIG_INVALID', `${path}: ${message}`, { hint })
-  const { mode, size } = statSync(path)
-  if ((mode & 0o077) !== 0) throw invalid('other users can read it', `run: chmod 600 ${path}`)
+  const found = statSync(path)
+  if (!found.isFile()) throw invalid('is not a regular file', 'make it a file with one NAME=value per line')
+  const { mode, size } = found
+  if ((mode & 0o077) !== 0) throw invalid('other users can read it', `run: chmod 600 ${quoteShell(path)}`)
   if (size > CONFIG_FILE_BYTES_MAX)
     throw invalid(`is over ${CONFIG_FILE_BYTES_MAX} bytes`, 'keep one NAME=value per line')
   const values: Record<string, string> = {}

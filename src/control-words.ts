@@ -6,13 +6,14 @@ import type { Operations } from './operations.ts'
 import { parseMicros } from './utils/micros.ts'
 import { NodeError } from './utils/node-error.ts'
 
-export type ControlWord = 'stop' | 'status' | 'undo' | 'log' | 'help' | 'budget' | `budget +${string}`
+export type ControlWord = 'stop' | 'resume' | 'status' | 'undo' | 'log' | 'help' | 'budget' | `budget +${string}`
 
 /** Turns that `log` shows in a chat. */
 const LOG_TURNS_SHOWN = 10
 
 const WORDS: ReadonlyMap<string, ControlWord> = new Map([
   ['stop', 'stop'],
+  ['resume', 'resume'],
   ['status', 'status'],
   ['undo', 'undo'],
   ['undo the last change', 'undo'],
@@ -22,7 +23,8 @@ const WORDS: ReadonlyMap<string, ControlWord> = new Map([
 ])
 
 const HELP = `I answer these words myself, without the model:
-  stop     end the running turn at once
+  stop     end the running turn at once and drop what waits; twice within a minute freezes me
+  resume   let me work again after that
   status   what runs, what was spent, which sandbox
   undo     take back the last turn's changes
   log      the last turns that changed something
@@ -58,12 +60,14 @@ export const parseExtension = (text: string): BudgetExtension | null => {
 /** Runs inside the lane, between turns: `undo` must be one that does not wait for the lane. Contract: does not reject for operating faults. */
 export const answerControlWord = async (
   word: ControlWord,
-  operations: Pick<Operations, 'status' | 'undo' | 'log' | 'budget'>,
+  operations: Pick<Operations, 'status' | 'undo' | 'log' | 'budget' | 'resume'>,
 ): Promise<string> => {
   try {
     switch (word) {
       case 'stop':
         return 'Nothing is running.'
+      case 'resume':
+        return (await operations.resume()) ? 'I work again. Say what to do.' : 'I was not frozen.'
       case 'status':
         return describeStatus(await operations.status())
       case 'undo':

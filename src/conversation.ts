@@ -4,37 +4,22 @@
  * lane: messages are answered in the order in which they came, each exactly once, also across a crash.
  */
 import { randomBytes } from 'node:crypto'
-import { runTurn } from './agent/agent.ts'
-import type { OwnerIntent } from './agent/agent.types.ts'
-import type { AgentParts } from './agent/agent-parts.types.ts'
-import type { InboundMessage, Inbox } from './agent/inbox.ts'
-import type { Outbox } from './agent/outbox.ts'
-import type { Turn, TurnResult } from './agent/turn.types.ts'
+import type { InboundMessage } from './agent/inbox.ts'
 import type { Channel } from './channels/channels.types.ts'
-import type { OwnerGate } from './channels/owner-gate.ts'
-import { type ControlWord, isRepeatable, parseControlWord } from './control-words.ts'
+import { parseControlWord } from './control-words.ts'
+import type { ConversationParts, StartedTurn, StopReport } from './conversation.types.ts'
+import { createTurnRunner, deliver, endTurn } from './turn-runner.ts'
 import { createLane } from './utils/lane.ts'
-import { NodeError } from './utils/node-error.ts'
 
-/** Why a turn was ended from outside; the reply says it. */
-const STOPPED = 'Stopped.'
-const DID_STOP = { end: 'control', text: 'Stopped the running turn.' } as const
-const SHUT_DOWN = 'Stopped: the node was shut down.'
+/** Queued messages that one STOP dismisses; what is beyond stays queued. */
+const DISMISSED_MAX = 200
+const NOT_BEGUN = {
+  end: 'stopped',
+  text: 'Not done: you said stop before I began it. Say it again if you still want it.',
+} as const
 
 /** Turn ids need only be unique within a home. */
 const TURN_ID_BYTES = 6
-
-export type ConversationParts = {
-  readonly inbox: Inbox
-  readonly outbox: Outbox
-  readonly ownerGate: OwnerGate
-  readonly journal: AgentParts['journal']
-  /** Made at the first turn: loading a model costs more than starting the node. */
-  readonly agentParts: () => Promise<AgentParts>
-  readonly answerControlWord: (word: ControlWord, intent: OwnerIntent) => Promise<string>
-  /** The state can no longer be written (disk full): nothing is taken any more, the node must end. */
-  readonly onFatal: (error: unknown) => void
-}
 
 export type Conversation = {
   /**
@@ -42,8 +27,10 @@ export type Conversation = {
    * left unfinished, and leaves to the next one what is still queued.
    */
   readonly serve: (channel: Channel, signal: AbortSignal) => Promise<void>
-  /** Ends the running turn and resolves when it has ended; false when none runs. */
-  readonly stop: () => Promise<boolean>
+  /** Ends the running turn and dismisses what is queued; resolves when the turn has ended. */
+  readonly stop: () => Promise<StopReport>
+  /** Ends the running turn because the node ends; what is queued waits for the next start. */
+  readonly shutDown: () => void
   readonly runningTurn: () => string | null
   /** Resolves when everything that was queued until now has ended. */
   readonly idle: () => Promise<void>
@@ -79,6 +66,19 @@ export const createConversation = (parts: ConversationParts): Conversation => {
     }
   }
 
+  const stop = async (byMessage: string | null = null): Promise<StopReport> => {
+    const frozen = parts.freeze.noteStop()
+    const dismissed = inbox.queued(DISMISSED_MAX).filter((message) => message.messageId !== byMessage)
+    const stopping = turns.stop(byMessage, { dismissed: dismissed.length, frozen }) // first what has effects
+    for (const message of dismissed) {
+      const started = startTurn(parts, message)
+      if (started) endTurn(parts, started, NOT_BEGUN)
+    }
+    const stopped = await stopping
+    void lane.run(drainOrFail)
+    return { stopped, dismissed: dismissed.length, frozen }
+  }
+
   return {
     serve: async (channel, signal) => {
       channels.set(channel.name, channel)
@@ -89,72 +89,18 @@ export const createConversation = (parts: ConversationParts): Conversation => {
         const message = { channel: channel.name, messageId: id, senderId, text }
         const isNew = inbox.accept(message)
         // The turn that it is to stop runs ahead of it in the lane.
-        if (isNew && parseControlWord(text) === 'stop' && parts.ownerGate(message).ok) turns.stopFor(id)
+        if (isNew && parseControlWord(text) === 'stop' && parts.ownerGate(message).ok) void stop(id)
         void lane.run(drainOrFail)
       }
       await lane.idle()
     },
-    stop: turns.stop,
+    stop: () => stop(),
+    shutDown: turns.shutDown,
     runningTurn: turns.running,
     idle: lane.idle,
     exclusive: lane.run,
   }
 }
-
-/** At most one turn at a time, and the ways to end it from outside. */
-const createTurnRunner = (parts: ConversationParts, channels: ReadonlyMap<string, Channel>) => {
-  const { inbox, outbox, journal } = parts
-  /** Messages that ended a turn when they came in: their own turn only says so. */
-  const stopped = new Set<string>()
-  let current: { readonly turn: string; readonly abort: AbortController; readonly ended: Promise<void> } | null = null
-  let ending = false
-
-  const run = async ({ id, intent }: StartedTurn): Promise<void> => {
-    const abort = new AbortController()
-    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
-    const channel = channels.get(intent.channel)
-    current = { turn: id, abort, ended }
-    try {
-      const progress: Turn['progress'] = (event) => channel?.progress?.(intent.messageId, event)
-      const turn = { id, intent, signal: abort.signal, progress }
-      const result = stopped.delete(intent.messageId) ? DID_STOP : await answer(parts, turn)
-      journal.transaction('turn.end', () => {
-        journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: result.end, text: result.text } })
-        outbox.add({ key: id, channel: intent.channel, turn: id, replyTo: intent.messageId, text: result.text })
-        inbox.answered(id)
-      })
-    } finally {
-      current = null
-      end()
-    }
-    if (channel) await deliver(outbox, channel)
-  }
-
-  const stop = async (): Promise<boolean> => {
-    const turn = current
-    turn?.abort.abort(STOPPED)
-    await turn?.ended
-    return turn !== null
-  }
-
-  return {
-    run,
-    stop,
-    stopFor: (messageId: string): void => {
-      if (current) stopped.add(messageId)
-      void stop()
-    },
-    /** What is queued waits for the next start; only the running turn is ended. */
-    shutDown: (): void => {
-      ending = true
-      current?.abort.abort(SHUT_DOWN)
-    },
-    running: () => current?.turn ?? null,
-    isEnding: () => ending,
-  }
-}
-
-type StartedTurn = Pick<Turn, 'id' | 'intent'>
 
 /** Proves the sender and opens a turn; null when the sender is not the owner, which is recorded and nothing else. */
 const startTurn = ({ inbox, journal, ownerGate }: ConversationParts, message: InboundMessage): StartedTurn | null => {
@@ -191,35 +137,3 @@ const resumeTurn = ({ inbox, journal, ownerGate }: ConversationParts): StartedTu
   })
   return null
 }
-
-/** Sends what waits, in order. What may have arrived stays marked as being sent, and goes out again as a repeat. */
-const deliver = async (outbox: Outbox, channel: Channel): Promise<void> => {
-  for (const message of outbox.pending(channel.name)) {
-    outbox.sending(message.key)
-    const arrived = await channel.send(message).catch(() => 'unknown' as const)
-    if (arrived === true) outbox.sent(message.key)
-    else {
-      if (arrived === false && !message.repeat) outbox.unsent(message.key)
-      return
-    }
-  }
-}
-
-const answer = async (parts: ConversationParts, turn: Turn): Promise<Pick<TurnResult, 'end' | 'text'>> => {
-  const word = parseControlWord(turn.intent.text)
-  if (!word) {
-    const agent = await parts.agentParts().catch((error: unknown) => toNodeError(error))
-    if (!(agent instanceof NodeError)) return runTurn(agent, turn)
-    return { end: 'model-error', text: `The model cannot be started: ${agent.message}` }
-  }
-  const ref = `${turn.id}/${word}`
-  if (parts.journal.has('tool.start', ref) && !isRepeatable(word)) {
-    const text = `I was interrupted while doing "${word}" and do not know how far it came: see 'log', then say it again.`
-    return { end: 'crashed', text }
-  }
-  parts.journal.append({ type: 'tool.start', turn: turn.id, ref, payload: { tool: word } })
-  return { end: 'control', text: await parts.answerControlWord(word, turn.intent) }
-}
-
-const toNodeError = (error: unknown): NodeError =>
-  error instanceof NodeError ? error : new NodeError('INTERNAL', String(error), { cause: error })

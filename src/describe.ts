@@ -1,5 +1,7 @@
 /** Node state in words, for a terminal and for a chat alike. */
+
 import type { Budget, GrantedExtension, PeriodBudget } from './agent/ledger.types.ts'
+import type { StopReport } from './conversation.types.ts'
 import type { LoggedCommit, NodeStatus, UndoReport } from './operations.ts'
 import { formatInstant } from './utils/clock.ts'
 import { escapeUnsafeCharacters } from './utils/escape-unsafe-characters.ts'
@@ -17,6 +19,7 @@ export const describeStatus = (status: NodeStatus): string => {
     `model     ${status.model}${status.scripted ? ' (a script answers, no AI model)' : ''}`,
     `sandbox   ${describeSandbox(status.sandbox)}`,
     `rules     ${status.rules} (on one user account the ratchet is advisory: that user can edit the files)`,
+    ...(status.frozen ? ["frozen    two STOPs: no turn runs until 'resume'"] : []),
     `turn      ${turn ? describeTurn(turn) : 'none running'}; ${status.queued} queued`,
     `decisions ${status.decisions.allowed} allowed, ${status.decisions.blocked} blocked`,
     `spent     ${describePeriod(status.budget.day)} today, ${describePeriod(status.budget.month)} this month`,
@@ -61,8 +64,17 @@ const describeExtension = ({ at, micros, grantedBy }: GrantedExtension): string 
 /** `2027-01-15 08:00`, in UTC. */
 const describeTime = (at: number): string => formatInstant(at).slice(0, 16).replace('T', ' ')
 
-export const describeUndo = ({ undone, commit, diffStat }: UndoReport): string =>
-  `Undone: "${undone.subject}" (${shortSha(undone.sha)}), as commit ${shortSha(commit.sha)}.\n${diffStat.trimEnd()}`
+/** Turns named in one report of an undo. */
+const LOST_SHOWN_MAX = 5
+
+export const describeUndo = ({ undone, commit, diffStat, lost }: UndoReport): string => {
+  const shown = lost.slice(0, LOST_SHOWN_MAX).map(({ sha, subject }) => `"${subject}" (${shortSha(sha)})`)
+  const more = lost.length > shown.length ? ` and ${lost.length - shown.length} more` : ''
+  const passedOver =
+    lost.length === 0 ? '' : `Passed over, because the history no longer holds them: ${shown.join(', ')}${more}.\n`
+  const done = `Undone: "${undone.subject}" (${shortSha(undone.sha)}), as commit ${shortSha(commit.sha)}.`
+  return `${passedOver}${done}\n${diffStat.trimEnd()}`
+}
 
 export const describeLog = (commits: readonly LoggedCommit[]): string => {
   if (commits.length === 0) return 'No turn has changed anything yet.'
@@ -73,3 +85,10 @@ export const describeLog = (commits: readonly LoggedCommit[]): string => {
     })
     .join('\n')
 }
+
+export const describeStop = ({ stopped, dismissed, frozen }: StopReport): string =>
+  [
+    stopped ? 'Stopped the running turn.' : 'Nothing was running.',
+    ...(dismissed > 0 ? [`${dismissed} waiting message${dismissed === 1 ? ' was' : 's were'} dismissed.`] : []),
+    ...(frozen ? ["Frozen: I do nothing until you say 'resume'."] : []),
+  ].join(' ')

@@ -2,6 +2,8 @@
 import { accessSync, chmodSync, chownSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { onDisk } from './utils/disk-fault.ts'
+import { NodeError } from './utils/node-error.ts'
+import { reopenFolder } from './utils/reopen-folder.ts'
 
 export type Home = {
   readonly root: string
@@ -40,13 +42,28 @@ export const homePaths = (root: string): Home => ({
  */
 export const prepareHome = (home: Home, sandboxGroup: number | null): void =>
   onDisk(home.root, () => {
-    mkdirSync(home.root, { recursive: true, mode: 0o755 })
+    // Others list nothing of it; the sandbox's own user, when there is one, must walk through.
+    mkdirSync(home.root, { recursive: true, mode: sandboxGroup === null ? 0o700 : 0o711 })
     for (const folder of [home.data, home.run, home.gitParent]) mkdirSync(folder, { recursive: true, mode: 0o700 })
     for (const folder of [home.data, home.gitParent]) {
-      if (sandboxGroup !== null) chownSync(folder, -1, sandboxGroup)
+      if (sandboxGroup !== null) shareWith(folder, sandboxGroup)
       chmodSync(folder, sandboxGroup === null ? 0o700 : 0o710) // also a folder that was there, from a backup
     }
+    if (sandboxGroup === null) reopenFolder(home.workspace) // commands have this uid, and may have closed it
     chmodSync(home.run, 0o700) // what holds the control socket is its only wall
     for (const folder of [home.data, home.run]) accessSync(folder, constants.W_OK)
     for (const file of [home.state, home.lease]) closeSync(openSync(file, 'a', 0o600))
   })
+
+/** In a container that maps few ids, the kernel does not know the others. */
+const shareWith = (folder: string, group: number): void => {
+  try {
+    chownSync(folder, -1, group)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EINVAL')) throw error
+    throw new NodeError('HOME_UNUSABLE', `the group ${group} of PLAITED_SANDBOX_UID is not mapped in this container`, {
+      hint: 'map more ids into it (/etc/subuid and /etc/subgid), or run the node in it as an ordinary user',
+      cause: error,
+    })
+  }
+}

@@ -36,6 +36,8 @@ const ROWS: Partial<Readonly<Record<JournalEventType, readonly ['debug' | 'info'
   'tool.result': ['info', 'tool.result'],
   'workspace.commit': ['info', 'workspace.commit'],
   'workspace.undo': ['info', 'workspace.undo'],
+  'node.freeze': ['warn', 'node.freeze'],
+  'node.resume': ['info', 'node.resume'],
 }
 
 /** A row that has no line, or lacks a field of it, is told by its type alone. */

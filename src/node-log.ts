@@ -56,6 +56,8 @@ const EVENTS = {
   'operator.call': z.object(decision),
   'workspace.commit': z.object({ ...step, sha: name }),
   'workspace.undo': z.object({ seq, turn: name.nullable(), undone: name }),
+  'node.freeze': z.object({ seq }),
+  'node.resume': z.object({ seq }),
   'reply.sent': z.object({ reply: name }),
   /** Nobody was there to take it: it waits. */
   'reply.kept': z.object({ reply: name }),

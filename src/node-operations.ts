@@ -8,6 +8,7 @@ import type { Journal } from './agent/journal.ts'
 import type { Ledger } from './agent/ledger.ts'
 import type { CliChannel } from './channels/cli/cli.ts'
 import type { Conversation } from './conversation.ts'
+import type { Freeze } from './freeze.ts'
 import { readEvents, readRecordedStatus } from './node-record.ts'
 import type { NodeStatus, Operations, UndoReport } from './operations.ts'
 import type { SandboxLanes } from './parts.ts'
@@ -20,6 +21,7 @@ const OPERATOR = 'command line'
 export type OperationParts = Pick<AgentParts, 'clock' | 'ledger' | 'workspace'> & {
   readonly cli: CliChannel
   readonly conversation: Conversation
+  readonly freeze: Freeze
   readonly decisions: DecisionChain
   readonly inbox: Inbox
   readonly journal: Journal
@@ -70,6 +72,7 @@ export const createOperations = (parts: OperationParts): Operations => {
       }
     },
     stop: conversation.stop,
+    resume: async () => parts.freeze.resume(),
     say: (message, progress, remote) =>
       inbox.isOver(cli.name, message.messageId)
         ? Promise.reject(

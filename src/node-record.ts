@@ -12,6 +12,7 @@ import { createJournal, type Journal } from './agent/journal.ts'
 import { createLedger, type Ledger } from './agent/ledger.ts'
 import { openStateForReading } from './agent/persistence.ts'
 import { type Config, modelName, type Secrets, secretValues } from './config.ts'
+import { isFrozen } from './freeze.ts'
 import type { NodeStatus, Operations } from './operations.ts'
 import { systemClock } from './utils/clock.ts'
 import { createRedactor, type Redactor } from './utils/redact.ts'
@@ -36,11 +37,12 @@ export const readRecordedStatus = (
   redact: Redactor,
 ): Pick<
   NodeStatus,
-  'runningTurn' | 'turn' | 'queued' | 'strangers' | 'decisions' | 'budget' | 'lastError' | 'ratchet'
+  'runningTurn' | 'turn' | 'queued' | 'strangers' | 'decisions' | 'budget' | 'lastError' | 'ratchet' | 'frozen'
 > => {
   const { queued, refused } = inbox.counts()
   return {
     ratchet: 'advisory',
+    frozen: isFrozen(journal),
     runningTurn: turn,
     turn: turn === null ? null : describeTurn(journal, turn),
     queued,

@@ -21,6 +21,7 @@ import { createOwnerGate } from './channels/owner-gate.ts'
 import { type Config, modelName, type Secrets, secretValues } from './config.ts'
 import { answerControlWord } from './control-words.ts'
 import { createConversation } from './conversation.ts'
+import { createFreeze } from './freeze.ts'
 import { prepareHome } from './home.ts'
 import { createJournalLog, logStores } from './logged-stores.ts'
 import { type NodeLog, silentLog } from './node-log.ts'
@@ -60,7 +61,7 @@ export type NodeOptions = {
 export const createNode = async (options: NodeOptions): Promise<PlaitedNode> => {
   const { config } = options
   prepareHome(config.home, config.dropTo?.gid ?? null)
-  installSeedRules(config.home.constraints, SEED_RULES)
+  installSeedRules(config.home.constraints, SEED_RULES, { state: config.home.state })
   const rules = createLiveRules(config.home.constraints)
   const stores = openStores(options)
   try {
@@ -130,8 +131,9 @@ const compose = async (
   const undo = createUndo({ workspace, journal })
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {}) // whoever serves sees it; a command that only reads does not serve
+  const freeze = createFreeze(journal, clock)
   const conversation = createConversation({
-    ...{ inbox, outbox, journal },
+    ...{ inbox, outbox, journal, freeze },
     ownerGate: createOwnerGate(config.ownerId),
     agentParts: lazy(agentParts).get,
     answerControlWord: (word, intent) =>
@@ -140,7 +142,7 @@ const compose = async (
   })
   let serving = false
   const operations = createOperations({
-    ...{ cli, clock, conversation, decisions, inbox, journal, ledger, lanes, workspace, undo },
+    ...{ cli, clock, conversation, decisions, inbox, journal, ledger, lanes, workspace, undo, freeze },
     operate: (operation) => gate.operate(operation, unsafeOperatorCall),
     redact: createRedactor(secretValues(secrets)),
     describe: () => ({
@@ -157,7 +159,7 @@ const compose = async (
       await Promise.race([conversation.serve(cli, signal), failure.promise])
     },
     close: async () => {
-      await conversation.stop()
+      conversation.shutDown()
       await conversation.idle()
       await model.made()?.then((made) => made.close())
       await lanes.close()

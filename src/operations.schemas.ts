@@ -40,6 +40,8 @@ export const nodeStatusSchema = z.strictObject({
    */
   state: z.enum(['serving', 'stopped', 'silent']),
   serving: z.boolean(),
+  /** The owner said stop twice: no turn runs until `resume`. */
+  frozen: z.boolean(),
   /** Who answered; null when nobody did. */
   pid: z.int().positive().nullable(),
   upSeconds: count.nullable(),

@@ -7,6 +7,7 @@ import type { SandboxOutcome, ToolOperation } from './agent/agent.types.ts'
 import type { Budget, BudgetExtension } from './agent/ledger.types.ts'
 import type { WorkspaceCommit } from './agent/workspace/workspace.types.ts'
 import type { Say } from './channels/channels.types.ts'
+import type { StopReport } from './conversation.types.ts'
 import type { loggedEventSchema, nodeStatusSchema } from './operations.schemas.ts'
 
 export type NodeStatus = z.output<typeof nodeStatusSchema>
@@ -15,6 +16,8 @@ export type LoggedCommit = WorkspaceCommit & { readonly undoneBy: string | null 
 
 export type UndoReport = {
   readonly undone: WorkspaceCommit
+  /** Newer turns that were passed over: the owner removed them from the history. */
+  readonly lost: readonly WorkspaceCommit[]
   readonly commit: WorkspaceCommit
   readonly diffStat: string
 }
@@ -27,8 +30,10 @@ export type DecisionAudit =
 /** Contract: every operation rejects with `NodeError` only. */
 export type Operations = {
   readonly status: () => Promise<NodeStatus>
-  /** Ends the running turn at once; false when none runs. */
-  readonly stop: () => Promise<boolean>
+  /** Ends the running turn at once and dismisses what waits; the second time within a minute it freezes the node. */
+  readonly stop: () => Promise<StopReport>
+  /** Thaws the node; false when it was not frozen. */
+  readonly resume: () => Promise<boolean>
   /** Rejects with the reason of `gone` once that aborts: nobody listens any more, and the reply is kept for the next one. */
   readonly say: Say
   readonly undo: () => Promise<UndoReport>

@@ -1,6 +1,6 @@
 /** Bad input and bad surroundings: one clear message, the next step, the right exit code, and nothing lost. */
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeWhen } from './helpers.ts'
 import { isRoot, launcher, plaited, run, startPlaited, temporaryHome } from './run-plaited.ts'
@@ -34,6 +34,28 @@ describe('rules', () => {
     }
   })
 
+  test.each([
+    ['pipe', 'mkfifo "$1"'],
+    ['link to a pipe', 'mkfifo "$2/pipe"; ln -s "$2/pipe" "$1"'],
+    ['device', 'ln -s /dev/zero "$1"'],
+    ['file without end', 'truncate -s 1G "$1"'],
+  ])('a %s in the place of a rule file is refused and not waited for', async (_, make) => {
+    using home = temporaryHome()
+    expect((await plaited(['constrain', 'list', '--home', home.path])).exitCode).toBe(0)
+    const path = join(home.path, 'data/constraints/extra.ts')
+    await run(['sh', '-c', make, 'sh', path, home.path])
+    expectFault(await plaited(['constrain', 'list', '--home', home.path]), 78, /extra\.ts: it is/)
+  })
+
+  test('a rules folder that is gone from a home with decisions is not made anew from the shipped rules', async () => {
+    using home = temporaryHome()
+    expect((await chat(home.path)).exitCode).toBe(0)
+    rmSync(join(home.path, 'data/constraints'), { recursive: true })
+    expectFault(await chat(home.path), 78, /is gone/)
+    expectFault(await plaited(['constrain', 'list', '--home', home.path]), 78, /is gone/)
+    expect(existsSync(join(home.path, 'data/constraints'))).toBe(false)
+  })
+
   test('an emptied rules folder is a fault, not a node without rules', async () => {
     using home = temporaryHome()
     mkdirSync(join(home.path, 'data/constraints'), { recursive: true })
@@ -49,13 +71,62 @@ describe('usage', () => {
     [['log', '--limit=0'], /--limit/],
     [['sandbox', 'dance'], /exec, read, write/],
     [['decide'], /one event/],
+    [['undo', 'frob'], /"frob"/],
+    [['doctor', 'frob'], /"frob"/],
+    [['status', 'x'], /"x"/],
+    [['demo', '--json'], /demo has no --json/],
+    [['chat', '--json'], /chat has no --json/],
   ])('%j exits 2', async (args, words) => {
     using home = temporaryHome()
-    expectFault(await plaited([...args, ...(args[0] === 'nonsense' ? [] : ['--home', home.path])]), 2, words)
+    const finished = await plaited([...args, ...(args[0] === 'nonsense' ? [] : ['--home', home.path])])
+    const { error } = args.includes('--json') ? JSON.parse(finished.stdout) : { error: null }
+    // With --json the fault is the document.
+    const stderr = error ? `plaited: ${error.message}\n  ${error.hint}\n` : finished.stderr
+    expectFault({ ...finished, stderr }, 2, words)
   })
 
   test('a command that is planned says so instead of pretending', async () => {
     expectFault(await plaited(['login']), 1, /planned/)
+  })
+
+  test('also before a command is known, the fault is a document with --json', async () => {
+    for (const args of [
+      ['--json', 'nonsense'],
+      ['nonsense', '--json'],
+    ]) {
+      const finished = await plaited(args)
+      expect(finished.exitCode).toBe(2)
+      expect(JSON.parse(finished.stdout)).toMatchObject({ error: { code: 'USAGE' } })
+    }
+  })
+
+  test('a turn that never was has no diff', async () => {
+    using home = temporaryHome()
+    expectFault(await plaited(['diff', 'nope', '--home', home.path]), 1, /no turn "nope"/)
+  })
+
+  test('a folder piped into a chat is no talk', async () => {
+    using home = temporaryHome()
+    expectFault(
+      await run(['sh', '-c', '"$1" chat --home "$2" </', 'sh', launcher, home.path]),
+      2,
+      /a folder is piped in/,
+    )
+  })
+
+  test('what is wrong with an event is said on one line, an amount in the words of money', async () => {
+    using home = temporaryHome()
+    const decide = (detail: string) =>
+      plaited(['decide', '--home', home.path, `{"type":"permission:payment:send","detail":${detail}}`])
+    expectFault(
+      await decide('{"amount":"1.0000001"}'),
+      2,
+      /amount must be a decimal number of USD with at most six places$/m,
+    )
+    const several = await decide('{"amountMicros":"x","payTo":7}')
+    expectFault(several, 2, /amountMicros: .*; payTo: /)
+    expect(several.stderr.trim().split('\n')).toHaveLength(2)
+    expect(several.stderr).not.toContain('✖')
   })
 
   test('with --json the fault is one document on stdout', async () => {
@@ -81,6 +152,13 @@ describe('configuration', () => {
     const finished = await chat(home.path, environment)
     expectFault(finished, 78, words)
     expect(finished.stderr).not.toContain('sk two words')
+  })
+
+  test('a model that is asked for by name needs its key; the script needs none', async () => {
+    using home = temporaryHome()
+    const ask = (model: string) => plaited(['chat', '--home', home.path, '--model', model], { stdin: 'help\n' })
+    expectFault(await ask('foo'), 78, /ANTHROPIC_API_KEY/)
+    expect((await ask('scripted')).exitCode).toBe(0)
   })
 
   test('a config.env that others can read is refused, and doctor --fix mends it', async () => {
@@ -127,6 +205,31 @@ describe('surroundings', () => {
     writeFileSync(join(home.path, 'data/events.sqlite'), 'this is not a database, it is a sentence that goes on')
     expectFault(await chat(home.path), 1, /damaged/)
     expect(readFileSync(join(home.path, 'data/events.sqlite'), 'utf8')).toStartWith('this is not')
+  })
+})
+
+describe('a database', () => {
+  test.each([
+    ['replaced by a text', 'a text that someone put there, of no use to a database'],
+    ['emptied', ''],
+  ])('that was %s beside its -wal is neither filled from it nor made anew', async (_, content) => {
+    using home = temporaryHome()
+    await chat(home.path)
+    const path = join(home.path, 'data/events.sqlite')
+    writeFileSync(`${path}-wal`, 'what is left of it')
+    writeFileSync(path, content)
+    expectFault(await chat(home.path), 1, /damaged/)
+    expect(readFileSync(path, 'utf8')).toBe(content)
+  })
+
+  test('that is damaged deep inside is named when a statement meets it', async () => {
+    using home = temporaryHome()
+    await chat(home.path)
+    const path = join(home.path, 'data/events.sqlite')
+    for (const suffix of ['-wal', '-shm']) rmSync(path + suffix)
+    const bytes = readFileSync(path)
+    writeFileSync(path, bytes.fill(0x5a, 8192))
+    expectFault(await plaited(['events', '--home', home.path]), 1, /damaged/)
   })
 })
 

@@ -64,6 +64,23 @@ describe('a piped chat', () => {
   })
 })
 
+describe('chats that start together in a new home', () => {
+  test('share one node, and each has its replies', async () => {
+    using home = temporaryHome()
+    const talks = [1, 2, 3, 4].map(async (n) => {
+      const stdin = `run sleep 0.1; echo one-$((${n}+100))\nrun echo two-$((${n}+200))\n`
+      return { n, ...(await plaited(['chat', '--home', home.path], { stdin })) }
+    })
+    const status = await plaited(['status', '--home', home.path])
+    expect(status.exitCode).toBe(0)
+    for (const { n, ...talk } of await Promise.all(talks)) {
+      expect(talk).toMatchObject({ exitCode: 0 })
+      expect(talk.stdout).toContain(`one-${n + 100}`)
+      expect(talk.stdout).toContain(`two-${n + 200}`)
+    }
+  })
+})
+
 describe('the budget', () => {
   test('is raised by the command line and in a chat, and the status shows who did', async () => {
     using home = temporaryHome()
@@ -100,7 +117,7 @@ describe('a running node', () => {
       const status = JSON.parse((await plaited(['status', '--home', home.path, '--json'])).stdout) as { pid: number }
       expect(status.pid).toBe(node.ready.pid)
       expect((await plaited(['undo', '--home', home.path])).exitCode).toBe(0)
-      expect((await plaited(['stop', '--home', home.path])).stdout).toContain('No turn is running')
+      expect((await plaited(['stop', '--home', home.path])).stdout).toContain('Nothing was running')
     } finally {
       node.child.kill('SIGTERM')
     }
@@ -169,6 +186,11 @@ describe('sandbox', () => {
     expect((await sandbox('write', 'a.txt', 'some text')).exitCode).toBe(0)
     expect(await sandbox('read', 'a.txt')).toMatchObject({ exitCode: 0, stdout: 'some text' })
     expect((await sandbox('read', '/etc/passwd')).exitCode).toBe(1)
+    const read = await sandbox('read', 'a.txt', '--json')
+    expect(JSON.parse(read.stdout)).toMatchObject({ kind: 'text', text: 'some text' })
+    const failed = await sandbox('exec', '--json', '--', 'sh', '-c', 'echo out; exit 7')
+    expect(failed.exitCode).toBe(7)
+    expect(JSON.parse(failed.stdout)).toMatchObject({ kind: 'process', exitCode: 7, stdout: 'out\n' })
     expect((await sandbox('exec', '--', 'cat', 'a.txt')).stdout).toBe('some text')
   })
 

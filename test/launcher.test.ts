@@ -190,6 +190,22 @@ describe('a start that cannot be made says the next step', () => {
     expect(readdirSync(join(root, '.runtime'))).toEqual([])
   })
 
+  test('when npm explains itself, with its code and reason instead of the name of its log', async () => {
+    const root = await createCheckout({ bun: true })
+    const said = [
+      'npm error code ENOTFOUND',
+      'npm error syscall getaddrinfo',
+      'npm error network request failed, reason: no such host',
+      'npm error network This is a problem related to network connectivity.',
+      'npm error A complete log of this run can be found in: /home/a/debug-0.log',
+    ]
+    const npm = `printf '%s\\n' ${said.map((line) => `'${line}'`).join(' ')} >&2; exit 1`
+    const result = await launch(join(root, 'bin/plaited'), { path: await createPath({ npm }) })
+    expect(result).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(result.stderr).toContain('bun@1.4.5: ENOTFOUND network request failed, reason: no such host\n')
+    expect(result.stderr).not.toContain('debug-0.log')
+  })
+
   test('when what npm brought does not run', async () => {
     const root = await createCheckout({ bun: true })
     const result = await launch(join(root, 'bin/plaited'), { path: await createPath({ npm: 'exit 0' }) })

@@ -187,19 +187,26 @@ describe('a node that holds its home and does not answer', () => {
     }
   }
 
-  test('is read all the same: status, events, log and the chain of decisions', async () => {
-    await withSilentNode(async (home) => {
-      const [status, words, events, log, audit, undo] = await Promise.all(
-        [['status', '--json'], ['status'], ['events'], ['log', '--json'], ['audit', 'verify'], ['undo']].map((args) =>
-          plaited([...args, '--home', home]),
-        ),
-      )
-      expect(nodeStatusSchema.parse(JSON.parse(status?.stdout ?? ''))).toMatchObject({ state: 'silent', pid: null })
-      expect(words?.stdout).toContain('does not answer')
-      expect([status, words, events, log, audit].map((finished) => finished?.exitCode)).toEqual([0, 0, 0, 0, 0])
-      expect(log?.stdout).toBe('{"commits":[]}\n')
-      expect(audit?.stdout).toContain('unbroken')
-      expect(undo).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('another plaited process') })
-    })
-  })
+  /** `undo` waits five seconds for whoever holds the home. */
+  const LOCK_WAIT_ALLOWANCE_MS = 20_000
+
+  test(
+    'is read all the same: status, events, log and the chain of decisions',
+    async () => {
+      await withSilentNode(async (home) => {
+        const [status, words, events, log, audit, undo] = await Promise.all(
+          [['status', '--json'], ['status'], ['events'], ['log', '--json'], ['audit', 'verify'], ['undo']].map((args) =>
+            plaited([...args, '--home', home]),
+          ),
+        )
+        expect(nodeStatusSchema.parse(JSON.parse(status?.stdout ?? ''))).toMatchObject({ state: 'silent', pid: null })
+        expect(words?.stdout).toContain('does not answer')
+        expect([status, words, events, log, audit].map((finished) => finished?.exitCode)).toEqual([0, 0, 0, 0, 0])
+        expect(log?.stdout).toBe('{"commits":[]}\n')
+        expect(audit?.stdout).toContain('unbroken')
+        expect(undo).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('another plaited process') })
+      })
+    },
+    LOCK_WAIT_ALLOWANCE_MS,
+  )
 })

@@ -1,6 +1,6 @@
 /** The workspace over the real sandbox: as root its git runs as another user, who shares the group of the files. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { chmodSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createSandboxLanes, type SandboxLanes } from '../src/agent/sandbox/sandbox.ts'
@@ -81,6 +81,34 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
     expect(await fixture.turn('t6')).toMatchObject({ commit: { files: [{ path: 'secret', change: 'added' }] } })
   })
 
+  test('folders that cannot be looked into are named, not silently left out', async () => {
+    const long = 'd'.repeat(250)
+    await bash(
+      `mkdir hid; echo e >hid/f; chmod 000 hid; for i in $(seq 20); do mkdir ${long}; cd ${long}; done; echo x >f`,
+    )
+    const mine = join(fixture.worktree, 'private')
+    mkdirSync(mine, { mode: 0o700 })
+    writeFileSync(join(mine, 'f'), 'mine')
+    const { commit, leftOut } = await fixture.turn('t7')
+    const isOpenToAll = TEST_USER === null
+    expect(commit?.files.map(({ path }) => path) ?? []).toEqual(isOpenToAll ? ['private/f'] : [])
+    const dug = leftOut.filter((path) => path.startsWith('ddd'))
+    expect(leftOut.filter((path) => !dug.includes(path)).toSorted()).toEqual(
+      isOpenToAll ? ['hid/'] : ['hid/', 'private/'],
+    )
+    expect(dug).toHaveLength(1)
+    await bash(`chmod 700 hid; rm -rf hid ${long}`)
+    rmSync(mine, { recursive: true })
+    await fixture.turn('t8')
+  })
+
+  test('everyday commands may set the modes of what they copy', async () => {
+    if (TEST_USER !== null) chmodSync(fixture.worktree, 0o2775) // as earlier versions left it
+    await fixture.repo.open()
+    const tried = 'mkdir -p s/x; chmod 755 s; cp -r s t && cp -a s u && tar cf - s | tar xpf - -C t && echo fine'
+    expect(await bash(`${tried}; stat -c %a s; rm -r s t u`)).toBe('fine\n755')
+  })
+
   test('no tool reaches the git dir, the link to it, or its guards', async () => {
     const tried = await bash(
       `rm -f .git; mv .git x; echo gitdir: /tmp >.git; echo x >${fixture.gitDir}/hooks/pre-commit; git commit --allow-empty -m x`,
@@ -91,11 +119,20 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
 
   test('the folders belong to the caller and are shared with the group of the sandbox', () => {
     if (TEST_USER === null) return expect(statSync(fixture.gitDir).mode & 0o777).toBe(0o700)
-    for (const path of [fixture.worktree, fixture.gitDir, join(fixture.gitDir, 'objects')]) {
+    const inGitDir = (name: string) => join(fixture.gitDir, name)
+    const modes: readonly (readonly [string, number])[] = [
+      [fixture.worktree, 0o775],
+      [fixture.gitDir, 0o2775],
+      [inGitDir('objects'), 0o2775],
+      [inGitDir('hooks'), 0o755],
+      [inGitDir('info'), 0o755],
+      [inGitDir('config'), 0o644],
+    ]
+    for (const [path, wanted] of modes) {
       const { uid, gid, mode } = statSync(path)
-      expect([uid, gid, mode & 0o7777]).toEqual([process.getuid?.() ?? -1, TEST_USER.gid, 0o2775])
+      expect([path, uid, gid, mode & 0o7777]).toEqual([path, process.getuid?.() ?? -1, TEST_USER.gid, wanted])
     }
     const link = statSync(join(fixture.worktree, '.git'))
-    expect([link.uid, link.gid, link.mode & 0o777]).toEqual([process.getuid?.() ?? -1, TEST_USER.gid, 0o644])
+    expect([link.uid, link.mode & 0o777]).toEqual([process.getuid?.() ?? -1, 0o644])
   })
 })

@@ -25,17 +25,14 @@ export const createCommitRecord = (state: State): CommitRecord => {
   )
   const select = `select c.at, c.sha, c.kind, c.turn, c.subject, c.files, u.sha as undoneBy
     from workspace_commits c left join workspace_commits u on u.undoes = c.sha`
-  const newestUndoable = database.query<Row, []>(
-    `${select} where c.kind = 'turn' and u.sha is null order by c.seq desc limit 1`,
+  const undoable = database.query<Row, [number]>(
+    `${select} where c.kind = 'turn' and u.sha is null order by c.seq desc limit ?`,
   )
   const list = database.query<Row, [number]>(`${select} order by c.seq desc limit ?`)
   return {
     add: ({ at, sha, kind, turn, subject, files, undoes }) =>
       state.transaction(() => void insert.run(at, sha, kind, turn, subject, JSON.stringify(files), undoes)),
-    newestUndoable: () => {
-      const row = newestUndoable.get()
-      return row ? toCommit(row) : null
-    },
+    undoable: (limit) => undoable.all(limit).map(toCommit),
     list: (limit) => list.all(limit).map(toCommit),
   }
 }

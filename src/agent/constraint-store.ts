@@ -12,13 +12,16 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { SOURCE_BYTES_MAX } from '../constraint-language/limits.ts'
 import { parseRuleFile } from '../constraint-language/parse-rule-file.ts'
 import type { Rule } from '../constraint-language/rule.types.ts'
 import { diskFault, onDisk } from '../utils/disk-fault.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { permissionFields } from './permission-fields.ts'
+import { hasDecisions } from './persistence.ts'
 
 const RULE_FILE_NAME = /^([a-z0-9-]{1,64})\.ts$/
 /** Rule files that a home may hold. */
@@ -30,9 +33,18 @@ export type RuleSet = {
   readonly hash: string
 }
 
-/** Copies the shipped rules into a home that has none yet; a folder that exists is never touched. */
-export const installSeedRules = (folder: string, seeds: string): void => {
+/**
+ * Copies the shipped rules into a home that has none yet; a folder that exists is never touched.
+ * @throws {NodeError} RULES_UNREADABLE when the home's state holds decisions: its own rules are lost then.
+ */
+export const installSeedRules = (folder: string, seeds: string, { state }: { readonly state: string }): void => {
   if (existsSync(folder)) return
+  // In this order: another command may install the rules and decide by them meanwhile.
+  if (hasDecisions(state) && !existsSync(folder)) {
+    throw new NodeError('RULES_UNREADABLE', `${folder} is gone, and this home has decided by its rules before`, {
+      hint: 'restore the folder from a backup; to begin with the shipped rules, copy constraints-seed of plaited there',
+    })
+  }
   const staging = onDisk(folder, () => mkdtempSync(`${folder}.`))
   try {
     for (const name of readdirSync(seeds)) copyFileSync(join(seeds, name), join(staging, name))
@@ -94,7 +106,13 @@ const listRuleFiles = (folder: string): readonly string[] => {
 }
 
 const readRuleFile = (path: string): string =>
-  attempt(path, () => new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)))
+  attempt(path, () => {
+    // A pipe would be waited for, a device read without end.
+    const found = statSync(path)
+    if (!found.isFile()) throw new Error('it is not a regular file')
+    if (found.size > SOURCE_BYTES_MAX) throw new Error(`it is over ${SOURCE_BYTES_MAX} bytes`)
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+  })
 
 const attempt = <T>(path: string, read: () => T): T => {
   try {

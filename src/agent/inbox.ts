@@ -17,6 +17,8 @@ export type Inbox = {
   readonly isOver: (channel: string, messageId: string) => boolean
   /** Oldest message that nobody has taken; a refused or answered one is never returned again. */
   readonly next: () => InboundMessage | null
+  /** Messages that nobody has taken, oldest first. */
+  readonly queued: (limit: number) => readonly InboundMessage[]
   readonly take: (message: Pick<InboundMessage, 'channel' | 'messageId'>, turn: string) => void
   readonly refuse: (message: Pick<InboundMessage, 'channel' | 'messageId'>) => void
   readonly answered: (turn: string) => void
@@ -38,6 +40,9 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
   const next = database.query<InboundMessage, []>(
     `select ${COLUMNS} from inbound where state = 'queued' order by seq limit 1`,
   )
+  const queued = database.query<InboundMessage, [number]>(
+    `select ${COLUMNS} from inbound where state = 'queued' order by seq limit ?`,
+  )
   const mark = database.query<undefined, [string, string | null, string, string]>(
     'update inbound set state = ?, turn = ? where channel = ? and message_id = ?',
   )
@@ -54,6 +59,7 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
       ),
     isOver: (channel, messageId) => over.get(channel, messageId) !== null,
     next: () => next.get(),
+    queued: (limit) => queued.all(limit),
     take: ({ channel, messageId }, turn) => setState('taken', turn, channel, messageId),
     refuse: ({ channel, messageId }) => setState('refused', null, channel, messageId),
     answered: (turn) => state.transaction(() => void answered.run(turn)),

@@ -10,6 +10,9 @@ import type { State } from './persistence.ts'
 export const OWNER_LANE = 'owner'
 export const OWNER_PRINCIPAL = 'owner'
 
+/** Turns, newest first, among which the open one is looked for; more than a STOP dismisses at once (turn-runner.ts). */
+const OPEN_TURN_SEARCH_MAX = 256
+
 /** A session ends after this much silence. */
 const SESSION_IDLE_MS = 30 * 60_000
 
@@ -26,6 +29,8 @@ export type JournalEventType =
   | 'tool.result'
   | 'workspace.commit'
   | 'workspace.undo'
+  | 'node.freeze'
+  | 'node.resume'
 
 export type JournalEvent = {
   readonly seq: number
@@ -97,9 +102,9 @@ export const createJournal = (state: State, clock: Clock, atPoint: JournalHook):
     'select seq, at, turn, type, ref, payload from events where type = ? order by seq desc limit 1',
   )
   const openTurn = database.query<{ turn: string }, []>(
-    // One lane: only the newest turn can be open.
-    `select turn from (select turn from events where type = 'turn.start' order by seq desc limit 1) newest
-       where not exists (select 1 from events e where e.type = 'turn.end' and e.ref = newest.turn)`,
+    // One lane: an open turn is among the newest, behind at most those that a STOP dismissed.
+    `select turn from (select turn, seq from events where type = 'turn.start' order by seq desc limit ${OPEN_TURN_SEARCH_MAX}) s
+       where not exists (select 1 from events e where e.type = 'turn.end' and e.ref = s.turn) order by seq limit 1`,
   )
   const sessions = createSessions(state, clock)
   return {

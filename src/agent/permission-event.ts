@@ -4,9 +4,10 @@
  * is run afterwards.
  */
 import { posix } from 'node:path'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Clock } from '../utils/clock.ts'
 import { deepFreeze } from '../utils/deep-freeze.ts'
+import { describeIssues } from '../utils/describe-issues.ts'
 import { formatMicros, parseMicros } from '../utils/micros.ts'
 import {
   commonFields,
@@ -39,6 +40,8 @@ export const createPermissionEventBuilder = (clock: Clock, timezone: string): Pe
     if (!isPermissionType(type))
       return refuse('blocked', 'unknown-type', `${JSON.stringify(type)} is not a permission type`)
     const { own, common } = splitCommonFields(type, input)
+    if (own !== null && typeof own === 'object' && Reflect.get(own, 'amountMicros') === NOT_AN_AMOUNT)
+      return refuse('malformed', 'detail', 'amount must be a decimal number of USD with at most six places')
     const given = permissionVocabulary[type].input.safeParse(own)
     if (!given.success) return refuseIssues(given.error)
     const computed = compute(type, given.data)
@@ -55,6 +58,9 @@ export const createPermissionEventBuilder = (clock: Clock, timezone: string): Pe
     return { ok: true, event: deepFreeze({ type, detail: detail.data as PermissionDetail }) }
   }
 }
+
+/** Stands for an `amount` that does not parse. */
+const NOT_AN_AMOUNT = Symbol('not an amount')
 
 const DEFAULTS = {
   v: 1,
@@ -83,7 +89,7 @@ const refuseIssues = (error: z.ZodError): BuiltEvent => {
   const overLimit = error.issues.every(
     (issue) => issue.code === 'too_big' || (issue.code === 'custom' && issue.params?.['limit']),
   )
-  return refuse(overLimit ? 'blocked' : 'malformed', overLimit ? 'over-limit' : 'detail', z.prettifyError(error))
+  return refuse(overLimit ? 'blocked' : 'malformed', overLimit ? 'over-limit' : 'detail', describeIssues(error))
 }
 
 /** A caller that asks about a hypothetical event (`plaited decide`) may also give common fields. */
@@ -106,7 +112,9 @@ const splitCommonFields = (type: PermissionType, input: unknown) => {
 /** `amount: "6.5"` may stand for `amountMicros: 6500000`; both together are refused as an unknown field. */
 const normaliseAmount = (type: PermissionType, entries: [string, unknown][]): [string, unknown][] => {
   if (type !== 'permission:payment:send' || entries.some(([key]) => key === 'amountMicros')) return entries
-  return entries.map(([key, value]) => (key === 'amount' ? ['amountMicros', parseMicros(String(value))] : [key, value]))
+  return entries.map(([key, value]) =>
+    key === 'amount' ? ['amountMicros', parseMicros(String(value)) ?? NOT_AN_AMOUNT] : [key, value],
+  )
 }
 
 type Computed = { readonly fields: Readonly<Record<string, unknown>> } | { readonly message: string }

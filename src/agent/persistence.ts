@@ -3,12 +3,15 @@
  * committed row survives power loss, one writer (the holder of the lease). Home of bun:sqlite together with the lease.
  */
 import { constants, Database } from 'bun:sqlite'
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { NodeError } from '../utils/node-error.ts'
 import { MIGRATIONS } from './migrations.ts'
 
 /** How long a statement waits for another process (a backup) to let go of the file. */
 const BUSY_TIMEOUT_MS = 5000
+
+/** The first bytes of every database (https://sqlite.org/fileformat.html, 1.3.1). */
+const SQLITE_HEADER = 'SQLite format 3\0'
 
 export type State = {
   readonly database: Database
@@ -26,6 +29,7 @@ export type State = {
  */
 export const openState = (path: string): State =>
   withReadableFaults(path, () => {
+    refuseForeignFile(path)
     const database = new Database(path, { create: true, strict: true })
     // An SSH session of another user may read while nobody writes: keep -wal so that it needs no write permission.
     database.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1)
@@ -44,6 +48,7 @@ export const openState = (path: string): State =>
 export const openStateForReading = (path: string): State | null =>
   withReadableFaults(path, () => {
     if (!existsSync(path)) return null
+    refuseForeignFile(path)
     const database = new Database(path, { readonly: true, strict: true })
     try {
       database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
@@ -55,6 +60,39 @@ export const openStateForReading = (path: string): State | null =>
     database.close()
     return null
   })
+
+/** Whether this home has ever decided by rules. @throws {NodeError} as `openState`. */
+export const hasDecisions = (path: string): boolean =>
+  withReadableFaults(path, () => {
+    if (!existsSync(path) || statSync(path).size === 0) return false
+    refuseForeignFile(path)
+    const database = new Database(path, { readonly: true, strict: true })
+    try {
+      const table = database.query("select 1 from sqlite_schema where name = 'bp_decisions'").get()
+      return table !== null && database.query('select 1 from bp_decisions limit 1').get() !== null
+    } finally {
+      database.close()
+    }
+  })
+
+/** SQLite would replay a -wal over whatever lies there, and so replace a file that was put in its place. */
+const refuseForeignFile = (path: string): void => {
+  if (!existsSync(path) || !statSync(path).isFile()) return
+  const header = readHeader(path)
+  const log = `${path}-wal`
+  const isLost = header.length === 0 && existsSync(log) && statSync(log).size > 0
+  if (isLost || (header.length > 0 && header !== SQLITE_HEADER)) throw damaged(path)
+}
+
+const readHeader = (path: string): string => {
+  const file = openSync(path, 'r')
+  try {
+    const bytes = Buffer.alloc(SQLITE_HEADER.length)
+    return bytes.toString('latin1', 0, readSync(file, bytes))
+  } finally {
+    closeSync(file)
+  }
+}
 
 const toState = (database: Database, path: string): State => ({
   database,
@@ -90,7 +128,8 @@ const withReadableFaults = <T>(path: string, body: () => T): T => {
   }
 }
 
-const readableFault = (error: unknown, path: string): unknown => {
+/** What a fault of SQLite means for the owner, also one that a statement met late; anything else comes back as it is. */
+export const readableFault = (error: unknown, path: string): unknown => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (code === 'SQLITE_FULL' || code.startsWith('SQLITE_IOERR')) {
     return new NodeError('DISK_FULL', `cannot write ${path}: the disk is full or failing`, {
@@ -104,11 +143,14 @@ const readableFault = (error: unknown, path: string): unknown => {
       cause: error,
     })
   }
-  if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
-    return new NodeError('STATE_CORRUPT', `${path} is damaged`, {
-      hint: 'keep the file and its -wal and -shm for repair, and restore a backup into an empty home',
-      cause: error,
-    })
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+    return damaged(path, error)
   }
   return error
 }
+
+const damaged = (path: string, cause?: unknown): NodeError =>
+  new NodeError('STATE_CORRUPT', `${path} is damaged`, {
+    hint: 'keep the file and its -wal and -shm for repair, and restore a backup into an empty home',
+    cause,
+  })

@@ -3,11 +3,12 @@
  * reply; at a terminal a line typed while a turn runs waits for its place, and `stop` does not wait.
  */
 import { randomBytes } from 'node:crypto'
-import { createInterface } from 'node:readline'
+import { createInterface, type Interface } from 'node:readline'
 import { renderProgress } from '../channels/cli/render.ts'
 import { parseControlWord } from '../control-words.ts'
 import type { Operations } from '../operations.ts'
 import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
+import { NodeError } from '../utils/node-error.ts'
 import type { Io } from './command.types.ts'
 
 /** Characters of one line; a longer one is refused, not cut. */
@@ -15,12 +16,19 @@ const LINE_CHARACTERS_MAX = 1_000_000
 
 const PROMPT = 'you> '
 
+/** What a chat asks of a node. */
+export type ChatOperations = Pick<Operations, 'say' | 'stop'>
+
 export type Chat = {
   /** Sends a message, shows its progress and its reply; false when it was refused unsent. */
   readonly turn: (text: string) => Promise<boolean>
 }
 
-export const createChat = (operations: Operations, io: Io, { streams }: { readonly streams: boolean }): Chat => {
+export const createChat = (
+  operations: Pick<Operations, 'say'>,
+  io: Io,
+  { streams }: { readonly streams: boolean },
+): Chat => {
   const run = randomBytes(6).toString('hex')
   let count = 0
   return {
@@ -30,19 +38,23 @@ export const createChat = (operations: Operations, io: Io, { streams }: { readon
         return false
       }
       let streamed = ''
+      let isMidLine = false
       const reply = await operations.say({ messageId: `${run}-${++count}`, text }, (progress) => {
         if (progress.kind === 'text' && streams) {
           streamed += progress.text
+          isMidLine = !progress.text.endsWith('\n')
           io.out(escapeUnsafeCharacters(progress.text))
         }
         const line = renderProgress(progress)
         if (line === null) return
-        io.out(`${streamed === '' ? '' : '\n'}${line}\n`)
-        streamed = ''
+        io.out(`${isMidLine ? '\n' : ''}${line}\n`)
+        isMidLine = false
+        if (progress.kind !== 'commit') streamed = ''
       })
       // What was streamed is already on the screen; only what the node added is not.
-      const rest = reply.startsWith(streamed.trim()) ? reply.slice(streamed.trim().length) : reply
-      io.out(`${escapeUnsafeCharacters(rest)}\n`)
+      const goesOn = reply.startsWith(streamed.trim())
+      const rest = goesOn ? reply.slice(streamed.trim().length) : reply
+      io.out(`${isMidLine && !goesOn ? '\n' : ''}${escapeUnsafeCharacters(rest)}\n`)
       return true
     },
   }
@@ -50,11 +62,13 @@ export const createChat = (operations: Operations, io: Io, { streams }: { readon
 
 /** Runs until the input ends or the signal aborts; resolves with whether every message was answered. */
 export const runChatLoop = async (
-  operations: Operations,
+  operations: ChatOperations,
   { io, signal }: { readonly io: Io; readonly signal: AbortSignal },
 ): Promise<boolean> => {
   if (signal.aborted) return false
   const chat = createChat(operations, io, { streams: io.isTerminal })
+  const unreadable = Promise.withResolvers<never>()
+  io.stdin.on('error', (cause) => unreadable.reject(cannotRead(cause)))
   const lines = createInterface({
     input: io.stdin,
     terminal: io.isTerminal,
@@ -66,22 +80,30 @@ export const runChatLoop = async (
     lines.close()
     stopped.resolve(false)
   })
-  lines.on('SIGINT', () => lines.close())
   try {
     return await Promise.race([
-      io.isTerminal ? talk(lines, chat, operations) : readAll(lines, chat, io),
+      io.isTerminal ? talk(lines, chat, operations) : readAll(lines, chat, { io, signal }),
       stopped.promise,
+      unreadable.promise,
     ])
   } finally {
     lines.close()
   }
 }
 
-type Lines = ReturnType<typeof createInterface>
+const cannotRead = (cause: Error): NodeError =>
+  new NodeError('USAGE', `cannot read what is typed or piped in: ${cause.message}`, {
+    hint: 'pipe in lines of text, such as: echo help | plaited chat',
+    cause,
+  })
 
-const readAll = async (lines: Lines, chat: Chat, io: Io): Promise<boolean> => {
+type Piped = { readonly io: Io; readonly signal: AbortSignal }
+
+const readAll = async (lines: Interface, chat: Chat, { io, signal }: Piped): Promise<boolean> => {
   let answeredAll = true
   for await (const line of lines) {
+    // What was read ahead when a signal came is neither shown nor sent.
+    if (signal.aborted) return false
     if (line.trim() === '') continue
     io.out(`> ${escapeUnsafeCharacters(line)}\n`)
     answeredAll = (await chat.turn(line)) && answeredAll
@@ -89,25 +111,54 @@ const readAll = async (lines: Lines, chat: Chat, io: Io): Promise<boolean> => {
   return answeredAll
 }
 
-const talk = async (lines: Lines, chat: Chat, operations: Operations): Promise<boolean> => {
+/** What a terminal hands in, line by line; a part of Node's `Interface`, so that tests can type. */
+export type Lines = {
+  readonly on: (event: 'line' | 'close' | 'SIGINT', listener: (line: string) => void) => unknown
+  readonly prompt: () => void
+  readonly close: () => void
+}
+
+/**
+ * At a terminal. Ctrl-C stops the running turn; the next one, or one when none runs, ends the chat. Ctrl-D ends it when
+ * what was typed is answered.
+ */
+export const talk = async (lines: Lines, chat: Chat, { stop }: Pick<ChatOperations, 'stop'>): Promise<boolean> => {
   const failure = Promise.withResolvers<never>()
+  const closed = Promise.withResolvers<void>()
+  const abandoned = Promise.withResolvers<false>()
   let queue: Promise<void> = Promise.resolve()
   let waiting = 0
+  let isOpen = true
+  let isStopping = false
+  const stopTurn = (): void => {
+    isStopping = true
+    stop().then(({ stopped }) => {
+      isStopping = stopped && waiting > 0
+    }, failure.reject)
+  }
+  const answer = async (line: string): Promise<void> => {
+    await chat.turn(line)
+    waiting--
+    isStopping = false
+    if (isOpen) lines.prompt() // a closed terminal throws at a prompt
+  }
+  lines.on('close', () => {
+    isOpen = false
+    closed.resolve()
+  })
+  lines.on('SIGINT', () => {
+    if (waiting > 0 && !isStopping) return stopTurn()
+    if (waiting > 0) abandoned.resolve(false)
+    lines.close()
+  })
   lines.on('line', (line) => {
     if (line.trim() === '') return lines.prompt()
-    if (waiting > 0 && parseControlWord(line) === 'stop') return void operations.stop().catch(failure.reject)
+    if (waiting > 0 && parseControlWord(line) === 'stop') return stopTurn()
     waiting++
-    queue = queue
-      .then(() => chat.turn(line))
-      .then(() => {
-        waiting--
-        lines.prompt()
-      })
+    queue = queue.then(() => answer(line))
     queue.catch(failure.reject)
   })
   lines.prompt()
-  const closed = new Promise<void>((resolve) => lines.once('close', resolve))
-  await Promise.race([closed, failure.promise])
-  await queue
-  return true
+  const everything = closed.promise.then(() => queue).then(() => true)
+  return Promise.race([everything, abandoned.promise, failure.promise])
 }

@@ -1,67 +1,47 @@
-import { readConfig } from '../config.ts'
-import { createNode, type PlaitedNode } from '../node.ts'
-import { createNodeLog, logControlFault, type NodeLog } from '../node-log.ts'
+import { fstatSync } from 'node:fs'
+import { modelName, readConfig } from '../config.ts'
+import { createNodeLog } from '../node-log.ts'
 import type { Operations } from '../operations.ts'
-import { createControlClient, isNodeListening } from '../server/control-client.ts'
-import { startControlServer } from '../server/control-server.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { runChatLoop } from './chat-loop.ts'
+import { createChatNode } from './chat-node.ts'
 import type { Io, RunCommand } from './command.types.ts'
 
 /** Attaches to the running node, or is the node for as long as the chat lasts. */
-export const runChat: RunCommand = async (invocation) => {
-  const model = invocation.values['model']
-  const settings = readConfig({
-    home: invocation.home,
-    model: typeof model === 'string' ? model : undefined,
-  })
-  const { config } = settings
-  const socket = config.home.controlSocket
-  if (await isNodeListening(socket)) {
-    if (model !== undefined) {
-      throw new NodeError('USAGE', 'a node is running in this home, and it chose its model', {
-        hint: 'leave out --model to talk to it',
-      })
-    }
-    const operations = createControlClient(socket)
-    await greet(operations, invocation.io)
-    return (await runChatLoop(operations, invocation)) ? 0 : 1
+export const runChat: RunCommand = async ({ home, values, io, signal }) => {
+  refuseFolder(io)
+  const model = typeof values['model'] === 'string' ? values['model'] : undefined
+  const settings = readConfig({ home, model })
+  const log = createNodeLog(settings, { write: io.error, level: 'silent' })
+  const onMove = (operations: Operations) => {
+    io.error('plaited: the node that answered has ended; this chat goes on\n')
+    return greet(operations, io)
   }
-  const log = createNodeLog(settings, { write: invocation.io.error, level: 'silent' })
-  const node = await createNode({ ...settings, log })
-  let answeredAll = false
-  await runNodeWithChat({ node, socket, log, signal: invocation.signal }, async (operations) => {
-    await greet(operations, invocation.io)
-    answeredAll = await runChatLoop(operations, invocation)
-  })
-  return answeredAll ? 0 : 1
-}
-
-export type ServedNode = {
-  readonly node: PlaitedNode
-  readonly socket: string
-  readonly log: NodeLog
-  readonly signal: AbortSignal
-}
-
-/** Serves the node for as long as `chat` lasts; a node that fails ends the chat, a signal ends the running turn. */
-export const runNodeWithChat = async (
-  { node, socket, log, signal }: ServedNode,
-  chat: (operations: Operations) => Promise<void>,
-): Promise<void> => {
-  const end = new AbortController()
-  signal.addEventListener('abort', () => end.abort())
-  if (signal.aborted) end.abort()
-  const control = startControlServer(socket, node.operations, logControlFault(log))
+  const node = createChatNode({ ...settings, log }, { signal, onMove })
   try {
-    const served = node.serve(end.signal)
-    await Promise.race([chat(node.operations), served])
-    end.abort()
-    await served
+    const { operations, service } = await node.reach()
+    if (model !== undefined && service === null) await refuseOtherModel(operations, modelName(settings.config))
+    await greet(operations, io)
+    return (await Promise.race([runChatLoop(node.operations, { io, signal }), node.failed])) ? 0 : 1
   } finally {
-    await control.close()
     await node.close()
   }
+}
+
+/** `plaited chat < folder`: reading it fails only later, and as a fault that says nothing. */
+const refuseFolder = ({ stdin }: Io): void => {
+  if (!('fd' in stdin && typeof stdin.fd === 'number' && fstatSync(stdin.fd).isDirectory())) return
+  throw new NodeError('USAGE', 'a folder is piped in, and a chat needs lines of text', {
+    hint: 'pipe in a file, such as: plaited chat < messages.txt',
+  })
+}
+
+const refuseOtherModel = async (operations: Operations, wanted: string): Promise<void> => {
+  const { model } = await operations.status()
+  if (model === wanted) return
+  throw new NodeError('USAGE', `a node is running in this home, and it chose its model: ${model}`, {
+    hint: 'leave out --model to talk to it',
+  })
 }
 
 const greet = async (operations: Operations, io: Io): Promise<void> => {

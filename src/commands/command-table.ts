@@ -4,6 +4,7 @@ import type { CommandEntry } from './command.types.ts'
 export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'demo',
+    refusesJson: true,
     endsAtSignal: true,
     summary: 'the whole node with a scripted model: plays a short script; on a terminal it stays open',
     usage: 'demo [--home DIR]',
@@ -11,6 +12,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'chat',
+    refusesJson: true,
     endsAtSignal: true,
     summary: 'talk to the agent; piped, each line is one turn',
     usage: 'chat [--home DIR] [--model scripted|MODEL]',
@@ -32,6 +34,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./stop.ts')).runStop,
   },
   {
+    name: 'resume',
+    summary: 'let a node work again that was stopped twice within a minute',
+    usage: 'resume [--home DIR] [--json]',
+    load: async () => (await import('./resume.ts')).runResume,
+  },
+  {
     name: 'status',
     summary: 'what runs, was spent, is queued, and which sandbox holds it',
     usage: 'status [--home DIR] [--json]',
@@ -39,6 +47,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'budget',
+    positionalsMax: 3,
     summary: 'what is spent and may be spent; raises the cap of this day or month',
     usage: 'budget [+AMOUNT today|month] [--home DIR] [--json]',
     load: async () => (await import('./budget.ts')).runBudget,
@@ -52,18 +61,21 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'decide',
+    positionalsMax: 1,
     summary: 'asks the rules about an event without acting; exit 0 allowed, 1 blocked, 2 malformed',
     usage: `decide EVENT_JSON    e.g. '{"type":"permission:bash:exec","detail":{"cmd":"rm -rf /"}}'`,
     load: async () => (await import('./decide.ts')).runDecide,
   },
   {
     name: 'constrain',
+    positionalsMax: 1,
     summary: 'the rules that hold, each in its own words',
     usage: 'constrain list [--home DIR] [--json]',
     load: async () => (await import('./constrain.ts')).runConstrain,
   },
   {
     name: 'sandbox',
+    positionalsMax: Number.POSITIVE_INFINITY,
     summary: 'what the tools do, without the rules: exec, read, write',
     usage: 'sandbox exec [--timeout MS] -- CMD... | sandbox read PATH | sandbox write PATH TEXT',
     options: { timeout: { type: 'string' } },
@@ -84,6 +96,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'diff',
+    positionalsMax: 1,
     summary: 'what a turn changed (default: the newest commit)',
     usage: 'diff [TURN] [--home DIR] [--json]',
     load: async () => (await import('./diff.ts')).runDiff,
@@ -98,6 +111,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'audit',
+    positionalsMax: 1,
     summary: 'walks the chain of decisions and names the first row that does not fit',
     usage: 'audit verify [--home DIR] [--json]',
     load: async () => (await import('./audit.ts')).runAudit,
@@ -123,6 +137,6 @@ export const COMMANDS: readonly CommandEntry[] = [
 
 /** Named by the design, built later: they say so instead of pretending. */
 export const LATER_COMMANDS: readonly string[] = [
-  ...['resume', 'redo', 'restore', 'explain', 'login', 'renew', 'recover-cert', 'backup', 'pay', 'peers', 'link'],
+  ...['redo', 'restore', 'explain', 'login', 'renew', 'recover-cert', 'backup', 'pay', 'peers', 'link'],
   ...['modules', 'dev', 'agents', 'jobs', 'memory', 'export'],
 ]

@@ -26,6 +26,10 @@ export type CommandEntry = {
   readonly summary: string
   readonly usage: string
   readonly options?: NonNullable<ParseArgsConfig['options']>
+  /** Words that it takes behind its options; default none. */
+  readonly positionalsMax?: number
+  /** It answers people only: `--json` is refused. */
+  readonly refusesJson?: true
   /** It ends by itself, in order, when its signal aborts. */
   readonly endsAtSignal?: true
   /** Everything behind the name is handed over unparsed. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { createExplain, type Decision } from '../agent/constraint-engine.ts'
 import { createPermissionEventBuilder } from '../agent/permission-event.ts'
 import { systemClock } from '../utils/clock.ts'
+import { describeIssues } from '../utils/describe-issues.ts'
 import { printableJson } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'
@@ -37,10 +38,10 @@ const parseEvent = (text: string): z.output<typeof eventSchema> => {
   try {
     json = JSON.parse(text)
   } catch (error) {
-    throw malformed(error instanceof Error ? error.message : String(error))
+    throw malformed((error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' '))
   }
   const parsed = eventSchema.safeParse(json)
-  if (!parsed.success) throw malformed(z.prettifyError(parsed.error))
+  if (!parsed.success) throw malformed(describeIssues(parsed.error))
   return parsed.data
 }
 

@@ -6,8 +6,8 @@ import { readConfig } from '../config.ts'
 import { createNode } from '../node.ts'
 import { createNodeLog } from '../node-log.ts'
 import { NodeError } from '../utils/node-error.ts'
-import { runNodeWithChat } from './chat.ts'
 import { createChat, runChatLoop } from './chat-loop.ts'
+import { runNodeWithChat } from './chat-node.ts'
 import type { RunCommand } from './command.types.ts'
 
 const SCRIPT: readonly string[] = [
@@ -21,6 +21,8 @@ const SCRIPT: readonly string[] = [
 
 export const runDemo: RunCommand = async ({ home, io, signal }) => {
   const temporary = home === undefined ? makeTemporaryHome() : null
+  const remove = () => temporary && rmSync(temporary, { recursive: true, force: true })
+  process.once('exit', remove) // a reader that has seen enough (`| head`) ends the process at once
   try {
     const settings = readConfig({ home: home ?? temporary ?? undefined, model: 'scripted' })
     const log = createNodeLog(settings, { write: io.error, level: 'silent' })
@@ -49,7 +51,8 @@ export const runDemo: RunCommand = async ({ home, io, signal }) => {
     })
     return 0
   } finally {
-    if (temporary) rmSync(temporary, { recursive: true, force: true })
+    process.off('exit', remove)
+    remove()
   }
 }
 

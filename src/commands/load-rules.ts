@@ -7,6 +7,6 @@ import { SEED_RULES } from '../parts.ts'
 export const loadHomeRules = (home: string | undefined): { readonly config: Config; readonly ruleSet: RuleSet } => {
   const { config } = readConfig({ home })
   prepareHome(config.home, config.dropTo?.gid ?? null)
-  installSeedRules(config.home.constraints, SEED_RULES)
+  installSeedRules(config.home.constraints, SEED_RULES, { state: config.home.state })
   return { config, ruleSet: loadRules(config.home.constraints) }
 }

@@ -1,7 +1,7 @@
 import type { SandboxOutcome, ToolOperation } from '../agent/agent.types.ts'
 import { resolveWorkspacePath } from '../agent/permission-event.ts'
 import { showMatch } from '../agent/show-matches.ts'
-import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
+import { escapeUnsafeCharacters, printableJson } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, Io, RunCommand } from './command.types.ts'
 import { parseCount } from './parse-count.ts'
@@ -21,12 +21,13 @@ export const runSandbox: RunCommand = async (invocation) => {
   const operation = parseOperation(invocation)
   try {
     const outcome = await withOperations(invocation, (operations) => operations.execute(operation))
-    return printOutcome(outcome, invocation.io)
+    return invocation.json ? printDocument(outcome, invocation.io) : printOutcome(outcome, invocation.io)
   } catch (error) {
     const sandboxFailed =
       error instanceof NodeError && (error.code === 'SANDBOX_FAILED' || error.code === 'SANDBOX_UNAVAILABLE')
     if (!sandboxFailed) throw error
-    invocation.io.error(`plaited: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`)
+    if (invocation.json) invocation.io.out(`${printableJson({ error: pick(error) })}\n`)
+    else invocation.io.error(`plaited: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`)
     return EXIT_SANDBOX_FAILED
   }
 }
@@ -51,24 +52,42 @@ const parseOperation = ({ positionals, values }: Pick<Invocation, 'positionals' 
 
 const quoteForShell = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 
+const pick = ({ code, message, hint }: NodeError) => ({ code, message, hint })
+
+/** Output that is not UTF-8 has its bad bytes replaced: a document is text. */
+const printDocument = (outcome: SandboxOutcome, io: Io): number => {
+  const decoder = new TextDecoder()
+  const document =
+    outcome.kind === 'process'
+      ? { ...outcome, stdout: decoder.decode(outcome.stdout), stderr: decoder.decode(outcome.stderr) }
+      : outcome
+  io.out(`${printableJson(document)}\n`)
+  return exitCodeOf(outcome)
+}
+
+const exitCodeOf = (outcome: SandboxOutcome): number => {
+  if (outcome.kind === 'failed') return 1
+  if (outcome.kind !== 'process') return 0
+  return outcome.killedBy === null ? (outcome.exitCode ?? EXIT_SANDBOX_FAILED) : EXIT_KILLED
+}
+
 const printOutcome = (outcome: SandboxOutcome, io: Io): number => {
   if (outcome.kind === 'failed') {
     io.error(`plaited: ${outcome.message}\n`)
-    return 1
+    return exitCodeOf(outcome)
   }
   if (outcome.kind === 'text') {
     io.out(process.stdout.isTTY ? escapeUnsafeCharacters(outcome.text) : outcome.text)
     if (outcome.truncated) io.error('plaited: cut at the output limit\n')
-    return 0
+    return exitCodeOf(outcome)
   }
   if (outcome.kind === 'matches') {
     io.out(outcome.matches.map(showMatch).join('\n'))
-    return 0
+    return exitCodeOf(outcome)
   }
   process.stdout.write(outcome.stdout)
   process.stderr.write(outcome.stderr)
   if (outcome.truncated) io.error('plaited: output cut at its limit\n')
-  if (outcome.killedBy === null) return outcome.exitCode ?? EXIT_SANDBOX_FAILED
-  io.error(`plaited: killed: ${outcome.killedBy} limit\n`)
-  return EXIT_KILLED
+  if (outcome.killedBy !== null) io.error(`plaited: killed: ${outcome.killedBy} limit\n`)
+  return exitCodeOf(outcome)
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { takeLease } from '../agent/lease.ts'
 import { readConfig } from '../config.ts'
+import { describeStop } from '../describe.ts'
 import type { Home } from '../home.ts'
 import { createControlClient, isNodeListening } from '../server/control-client.ts'
 import { NodeError } from '../utils/node-error.ts'
@@ -15,9 +16,9 @@ export const runStop: RunCommand = async ({ home: given, json, io }) => {
       hint: "find it with 'pgrep -af src/cli.ts' and end it with kill -9; nothing that was acknowledged is lost",
     })
   }
-  const stopped = running && (await createControlClient(home.controlSocket).stop())
-  if (json) io.out(`${JSON.stringify({ running, stopped })}\n`)
-  else io.out(stopped ? 'Stopped.\n' : running ? 'No turn is running.\n' : `No node is running in ${home.root}.\n`)
+  const report = running ? await createControlClient(home.controlSocket).stop() : null
+  if (json) io.out(`${JSON.stringify({ running, ...(report ?? { stopped: false, dismissed: 0, frozen: false }) })}\n`)
+  else io.out(`${report ? describeStop(report) : `No node is running in ${home.root}.`}\n`)
   return 0
 }
 

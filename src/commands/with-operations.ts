@@ -1,14 +1,22 @@
 /** The operations of the node in this home, whoever can answer them. */
 import { type Config, readConfig } from '../config.ts'
-import { createNode, type NodeOptions } from '../node.ts'
+import { createNode, type NodeOptions, type PlaitedNode } from '../node.ts'
 import { createNodeLog } from '../node-log.ts'
 import { type NodeRecord, openNodeRecord } from '../node-record.ts'
 import type { Operations } from '../operations.ts'
 import { createControlClient, isNodeListening } from '../server/control-client.ts'
+import { systemClock } from '../utils/clock.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation } from './command.types.ts'
 
-type Place = Pick<Invocation, 'home' | 'io'>
+/** How long a command waits for a home that is held by one that does not answer: a start takes well below a second. */
+const LOCK_WAIT_MS = 5000
+const LOCK_POLL_MS = 100
+
+type Place = Pick<Invocation, 'home' | 'io'> & {
+  /** For a command that knows what to do while the home is locked. */
+  readonly lockWaitMs?: number
+}
 
 /** Those of the running node when it answers, else of one made for this command. */
 export const withOperations = async <T>(
@@ -16,10 +24,7 @@ export const withOperations = async <T>(
   use: (operations: Operations, config: Config) => Promise<T>,
 ): Promise<T> => {
   const settings = readSettings(place)
-  const { config } = settings
-  if (await isNodeListening(config.home.controlSocket))
-    return use(createControlClient(config.home.controlSocket), config)
-  return withNode(settings, (operations) => use(operations, config))
+  return withReached(settings, (operations) => use(operations, settings.config), place.lockWaitMs)
 }
 
 /**
@@ -30,7 +35,7 @@ export const withRecord = async <T>(place: Place, use: (record: NodeRecord) => P
   const settings = readSettings(place)
   const { controlSocket } = settings.config.home
   if (await isNodeListening(controlSocket)) return use(createControlClient(controlSocket))
-  const record = openNodeRecord(settings) ?? (await withNode(settings, async () => openNodeRecord(settings)))
+  const record = openNodeRecord(settings) ?? (await withReached(settings, async () => openNodeRecord(settings)))
   if (record === null) throw new NodeError('INTERNAL', 'a new home holds no record')
   try {
     return await use(record)
@@ -44,11 +49,39 @@ const readSettings = ({ home, io }: Place): NodeOptions => {
   return { ...settings, log: createNodeLog(settings, { write: io.error, level: 'silent' }) }
 }
 
-const withNode = async <T>(options: NodeOptions, use: (operations: Operations) => Promise<T>): Promise<T> => {
-  const node = await createNode(options)
+const withReached = async <T>(
+  options: NodeOptions,
+  use: (operations: Operations) => Promise<T>,
+  lockWaitMs?: number,
+): Promise<T> => {
+  const { operations, node } = await reachNode(options, lockWaitMs)
   try {
-    return await use(node.operations)
+    return await use(operations)
   } finally {
-    await node.close()
+    await node?.close()
+  }
+}
+
+/**
+ * The node that has this home: the one that answers, or one made now (`node`, the caller's to close). Commands that start
+ * together meet here: one gets the home, the others wait until it answers or is done.
+ * @throws {NodeError} HOME_LOCKED when whoever holds the home neither answers nor lets go of it; and as `createNode`.
+ */
+export const reachNode = async (
+  options: NodeOptions,
+  lockWaitMs: number = LOCK_WAIT_MS,
+): Promise<{ readonly operations: Operations; readonly node: PlaitedNode | null }> => {
+  const { controlSocket } = options.config.home
+  const giveUpAt = systemClock.now() + lockWaitMs
+  for (;;) {
+    if (await isNodeListening(controlSocket)) return { operations: createControlClient(controlSocket), node: null }
+    try {
+      const node = await createNode(options)
+      return { operations: node.operations, node }
+    } catch (error) {
+      const isLocked = error instanceof NodeError && error.code === 'HOME_LOCKED'
+      if (!isLocked || systemClock.now() >= giveUpAt) throw error
+      await Bun.sleep(LOCK_POLL_MS)
+    }
   }
 }

@@ -48,6 +48,7 @@ export const createControlClient = (socket: string): Operations => {
   return {
     status: () => call('/status'),
     stop: () => call('/stop'),
+    resume: () => call('/resume'),
     undo: () => call('/undo'),
     log: (limit) => call('/log', { limit }),
     diff: (turn) => call('/diff', { turn }),

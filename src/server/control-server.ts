@@ -40,6 +40,7 @@ export const startControlServer = (
   const routes: Readonly<Record<string, Route>> = {
     '/status': route(nothing, () => operations.status()),
     '/stop': route(nothing, () => operations.stop()),
+    '/resume': route(nothing, () => operations.resume()),
     '/undo': route(nothing, () => operations.undo()),
     '/heard': route(heardSchema, async ({ messageId }) => speech.heard(messageId)),
     '/log': route(logSchema, ({ limit }) => operations.log(limit)),

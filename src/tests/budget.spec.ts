@@ -21,6 +21,7 @@ const converse = (
         status: unused,
         undo: unused,
         log: unused,
+        resume: unused,
         budget: createBudget(parts.ledger, intent),
       }),
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Environment, readConfig } from '../config.ts'
@@ -8,7 +8,7 @@ import { NodeError } from '../utils/node-error.ts'
 const KEY = 'sk-test-0123456789'
 
 const withHome = <T>(use: (home: string) => T): T => {
-  const home = mkdtempSync(join(tmpdir(), 'plaited-config-'))
+  const home = mkdtempSync(join(realpathSync(tmpdir()), 'plaited-config-'))
   try {
     return use(home)
   } finally {
@@ -79,6 +79,9 @@ describe('the configuration', () => {
     ['PLAITED_LOG', 'verbose'],
     ['PLAITED_SANDBOX_UID', '1000'],
     ['PLAITED_SANDBOX_UID', '-1:0'],
+    ['PLAITED_SANDBOX_UID', '0:0'],
+    ['PLAITED_SANDBOX_UID', '0:10000'],
+    ['PLAITED_SANDBOX_UID', '10001:00'],
     ['ANTHROPIC_API_KEY', `${KEY}\n`],
     ['ANTHROPIC_API_KEY', `two words`],
     ['ANTHROPIC_API_KEY', 'schlüssel'],
@@ -184,6 +187,15 @@ describe('the home', () => {
     withHome((folder) => {
       expect(rootOf('mine', { PLAITED_CALLER_CWD: folder })).toBe(join(folder, 'mine'))
       expect(rootOf(undefined, { PLAITED_CALLER_CWD: folder, PLAITED_HOME: './mine' })).toBe(join(folder, 'mine'))
+    })
+  })
+
+  test('has one name, whichever link leads to it, also before it exists', () => {
+    withHome((folder) => {
+      mkdirSync(join(folder, 'real'))
+      symlinkSync('real', join(folder, 'link'))
+      expect(rootOf(join(folder, 'link'), {})).toBe(join(folder, 'real'))
+      expect(rootOf(join(folder, 'link', 'new', 'home'), {})).toBe(join(folder, 'real', 'new', 'home'))
     })
   })
 

@@ -58,6 +58,7 @@ describe('a control word', () => {
     undo: () =>
       Promise.reject(new NodeError('NOTHING_TO_UNDO', 'there is nothing to undo', { hint: 'say something first' })),
     log: async () => [],
+    resume: async () => false,
     budget: () => Promise.reject(new NodeError('CONTROL_REFUSED', 'enough', { hint: 'sleep on it' })),
   }
 
@@ -128,7 +129,7 @@ describe('an extension of a budget', () => {
     const asked: Parameters<Operations['budget']>[0][] = []
     const unused = () => Promise.reject(new TypeError('not asked'))
     const operations = {
-      ...{ status: unused, undo: unused, log: unused },
+      ...{ status: unused, undo: unused, log: unused, resume: unused },
       budget: async (extension: Parameters<Operations['budget']>[0]) => {
         asked.push(extension)
         return budgetOf(extension ? 7_000_000 : 5_000_000)

@@ -5,7 +5,9 @@ import { createTestLoop, type LoopOptions, type TestLoop } from '../agent/tests/
 import type { Channel, IncomingMessage, OutgoingMessage } from '../channels/channels.types.ts'
 import { createOwnerGate } from '../channels/owner-gate.ts'
 import type { ControlWord } from '../control-words.ts'
-import { type Conversation, type ConversationParts, createConversation } from '../conversation.ts'
+import { type Conversation, createConversation } from '../conversation.ts'
+import type { ConversationParts } from '../conversation.types.ts'
+import { createFreeze } from '../freeze.ts'
 import { createQueue } from '../utils/queue.ts'
 
 export const OWNER = 'test:owner'
@@ -62,6 +64,7 @@ export type TestConversation = {
   readonly conversation: Conversation
   readonly controlWords: ControlWord[]
   readonly faults: unknown[]
+  readonly freeze: ConversationParts['freeze']
   /** A conversation over the same state, as after a restart. */
   readonly restart: (ownerId?: string | null) => Conversation
   /** Serves the channel until the returned function has ended it. */
@@ -83,10 +86,12 @@ export const createTestConversation = (
   const inbox = createInbox(loop.store.state(), loop.store.clock)
   const outbox = createOutbox(loop.store.state(), loop.store.clock)
   const controlWords: ControlWord[] = []
+  const freeze = createFreeze(loop.parts.journal, loop.store.clock)
   const faults: unknown[] = []
   const restart = (ownerId: string | null = OWNER): Conversation =>
     createConversation({
       ...{ inbox, outbox, journal: loop.parts.journal },
+      freeze,
       ownerGate: createOwnerGate(ownerId),
       agentParts: async () => replace(loop.parts),
       answerControlWord: async (word, intent) => {
@@ -97,7 +102,7 @@ export const createTestConversation = (
     })
   const conversation = restart()
   return {
-    ...{ loop, inbox, outbox, conversation, controlWords, faults, restart },
+    ...{ loop, inbox, outbox, conversation, controlWords, faults, restart, freeze },
     serve: (channel, served = conversation) => {
       const end = new AbortController()
       const done = served.serve(channel, end.signal)

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { describeWhen } from '../../test/helpers.ts'
 import { takeLease } from '../agent/lease.ts'
 import { openState } from '../agent/persistence.ts'
 import { type Home, homePaths, prepareHome } from '../home.ts'
@@ -43,6 +44,20 @@ describe('a home', () => {
     })
   })
 
+  test('whose workspace a command has closed, or opened to all, is mended at the next start', () => {
+    withHome((home) => {
+      mkdirSync(home.workspace, { recursive: true })
+      for (const [found, mended] of [
+        [0o000, '700'],
+        [0o777, '755'],
+      ] as const) {
+        chmodSync(home.workspace, found)
+        prepareHome(home, null)
+        expect(modeOf(home.workspace)).toBe(mended)
+      }
+    })
+  })
+
   test('lets the group of the sandbox walk through, and nobody read', () => {
     const group = isRoot ? SANDBOX_GROUP : (process.getgid?.() ?? 0)
     withHome((home) => {
@@ -72,6 +87,23 @@ describe('a home', () => {
     withHome((home) => {
       mkdirSync(home.state, { recursive: true })
       expect(() => prepareHome(home, null)).toThrow(expect.objectContaining({ code: 'HOME_UNUSABLE' }))
+    })
+  })
+})
+
+const canMapOne = Bun.which('unshare') !== null && Bun.spawnSync(['unshare', '--map-root-user', 'true']).exitCode === 0
+
+describeWhen(canMapOne, 'this host makes no user namespaces', 'a container that maps one id', () => {
+  test('is told that the group of the sandbox is not in it', () => {
+    withHome((home) => {
+      const script = `
+        import { homePaths, prepareHome } from '${import.meta.dir}/../home.ts'
+        try { prepareHome(homePaths('${home.root}'), ${SANDBOX_GROUP}) } catch (error) { console.log(JSON.stringify(error)) }`
+      const { stdout } = Bun.spawnSync(['unshare', '--map-root-user', process.execPath, '-e', script])
+      expect(JSON.parse(stdout.toString())).toMatchObject({
+        code: 'HOME_UNUSABLE',
+        hint: expect.stringContaining('/etc/subgid'),
+      })
     })
   })
 })

@@ -22,7 +22,7 @@ const createHome = (rows: readonly NewJournalEvent[] = []) => {
   const settings = readConfig({ home: folder }, { ANTHROPIC_API_KEY: KEY })
   const { home } = settings.config
   prepareHome(home, null)
-  installSeedRules(home.constraints, SEED_RULES)
+  installSeedRules(home.constraints, SEED_RULES, { state: home.state })
   const state = openState(home.state)
   const journal = createJournal(state, systemClock, () => {})
   for (const row of rows) journal.append(row)

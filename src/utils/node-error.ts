@@ -17,6 +17,7 @@ export type NodeErrorCode =
   | 'GIT_MISSING'
   | 'GIT_FAILED'
   | 'NOTHING_TO_UNDO'
+  | 'TURN_UNKNOWN'
   | 'NOT_RUNNING'
   | 'NOT_AVAILABLE_YET'
   | 'CONTROL_REFUSED'

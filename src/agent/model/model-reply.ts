@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { describeIssues } from '../../utils/describe-issues.ts'
 import { ModelError, type ModelReply, type ModelUsage } from './model.types.ts'
 
 /** Levels that a tool's input may nest: no tool needs five, and SQLite's JSON ends at 1,000. */
@@ -85,7 +86,7 @@ export const parseModelReply = (message: RawMessage, toolJson: ReadonlyMap<numbe
   })
   const parsed = replySchema.safeParse({ ...message, content })
   if (!parsed.success) {
-    throw new ModelError('malformed', `the model's answer does not parse: ${z.prettifyError(parsed.error)}`)
+    throw new ModelError('malformed', `the model's answer does not parse: ${describeIssues(parsed.error)}`)
   }
   const reply = parsed.data
   const toolIds = reply.content.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []))

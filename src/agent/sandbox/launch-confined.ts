@@ -93,7 +93,8 @@ const spawnOnSockets = (host: SandboxHost, confinement: Confinement) => {
 }
 
 // The filter goes in by path: a descriptor used twice would stand at its end, and bubblewrap would read nothing.
-const SPAWN = { env: {}, cwd: '/' } as const
+// A session of its own keeps Ctrl-C in the node's terminal, meant for the node, from ending what runs here.
+const SPAWN = { env: {}, cwd: '/', detached: true } as const
 
 const cannotStart = (cause: unknown): NodeError =>
   new NodeError('SANDBOX_FAILED', 'the host could not start a sandbox process', {

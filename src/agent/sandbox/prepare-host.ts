@@ -63,7 +63,7 @@ const prepare = async ({ workspace, gitDir, runtimeDir, dropTo, limits }: Sandbo
 /** @throws {NodeError} SANDBOX_UNAVAILABLE when the node is root and nobody was named to become, or the reverse. */
 export const sandboxUser = (dropTo: SandboxUser | null): SandboxUser => {
   const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
-  if ((own.uid === 0) !== (dropTo !== null) || dropTo?.uid === 0)
+  if ((own.uid === 0) !== (dropTo !== null) || dropTo?.uid === 0 || dropTo?.gid === 0)
     throw new NodeError('SANDBOX_UNAVAILABLE', 'commands never run as root', {
       hint: 'as root set PLAITED_SANDBOX_UID to an ordinary user such as 10001:10000; as anyone else leave it unset',
     })

@@ -31,8 +31,24 @@ const grants = (path: string, user: SandboxUser, needed: number): boolean => {
   return ((mode >> shift) & needed) === needed
 }
 
+/** Runs checks of `path`; one that the system does not answer is a refusal with `code` that names it. */
+const orUnreachable = <T>(path: string, code: 'SANDBOX_UNAVAILABLE' | 'WORKSPACE_UNUSABLE', check: () => T): T => {
+  try {
+    return check()
+  } catch (cause) {
+    if (cause instanceof NodeError) throw cause
+    throw new NodeError(code, `cannot look at ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      hint: `every folder on the way must be open to this user: namei -l ${path}`,
+      cause,
+    })
+  }
+}
+
 /** @throws {NodeError} WORKSPACE_UNUSABLE when it is no folder, or one that the sandbox's user cannot work in. */
-export const requireWorkspace = (workspace: string, user: SandboxUser | null): void => {
+export const requireWorkspace = (workspace: string, user: SandboxUser | null): void =>
+  orUnreachable(workspace, 'WORKSPACE_UNUSABLE', () => checkWorkspace(workspace, user))
+
+const checkWorkspace = (workspace: string, user: SandboxUser | null): void => {
   if (!statSync(workspace, { throwIfNoEntry: false })?.isDirectory())
     throw new NodeError('WORKSPACE_UNUSABLE', `the workspace ${workspace} is not a folder`, {
       hint: `mkdir -p ${workspace}`,
@@ -40,12 +56,15 @@ export const requireWorkspace = (workspace: string, user: SandboxUser | null): v
   const blocked = user === null ? null : firstUnreachable(workspace, user, READ | WRITE | SEARCH)
   if (user === null || blocked === null) return
   throw new NodeError('WORKSPACE_UNUSABLE', `the sandbox's user ${user.uid}:${user.gid} cannot use ${workspace}`, {
-    hint: `${mendOf(blocked, user, blocked === realpathSync(workspace) ? 'rwxs' : 'x')}; or choose another home with --home`,
+    hint: `${mendOf(blocked, user, blocked === realpathSync(workspace) ? 'rwx' : 'x')}; or choose another home with --home`,
   })
 }
 
 /** @throws {NodeError} SANDBOX_UNAVAILABLE when the sandbox's user cannot read the folder. */
-export const requireReadable = (folder: string, user: SandboxUser | null): void => {
+export const requireReadable = (folder: string, user: SandboxUser | null): void =>
+  orUnreachable(folder, 'SANDBOX_UNAVAILABLE', () => checkReadable(folder, user))
+
+const checkReadable = (folder: string, user: SandboxUser | null): void => {
   const blocked = user === null ? null : firstUnreachable(folder, user, READ | SEARCH)
   if (user === null || blocked === null) return
   throw new NodeError('SANDBOX_UNAVAILABLE', `the sandbox's user ${user.uid}:${user.gid} cannot reach ${folder}`, {
@@ -61,13 +80,15 @@ const mendOf = (path: string, { gid }: SandboxUser, rights: string): string =>
  * from planting a repository that would run code outside. A link could point anywhere, so it counts as missing.
  * @throws {NodeError} SANDBOX_UNAVAILABLE
  */
-export const requireGitDir = ({ workspace, gitDir, drop }: SandboxHost): void => {
+export const requireGitDir = ({
+  workspace,
+  gitDir,
+  drop,
+}: Pick<SandboxHost, 'workspace' | 'gitDir' | 'drop'>): void => {
   const gitFile = `${workspace}/.git`
-  const missing = !lstatSync(gitFile, { throwIfNoEntry: false })?.isFile()
-    ? gitFile
-    : !lstatSync(gitDir, { throwIfNoEntry: false })?.isDirectory()
-      ? gitDir
-      : null
+  const found = (path: string) =>
+    orUnreachable(path, 'SANDBOX_UNAVAILABLE', () => lstatSync(path, { throwIfNoEntry: false }))
+  const missing = !found(gitFile)?.isFile() ? gitFile : !found(gitDir)?.isDirectory() ? gitDir : null
   if (missing !== null)
     throw new NodeError('SANDBOX_UNAVAILABLE', `the workspace has no git repository: ${missing} is missing`, {
       hint: "run 'plaited doctor --fix', which makes it again",

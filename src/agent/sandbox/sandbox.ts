@@ -15,6 +15,7 @@ import { type ConfinedPrograms, createConfinedPrograms } from './confined-progra
 import { createFileWorker, type FileWorker } from './file-worker.ts'
 import { prepareHost } from './prepare-host.ts'
 import type { RunConfined, SandboxCheck, SandboxOptions } from './sandbox.types.ts'
+import { restoreWorkspaceMode } from './workspace-mode.ts'
 
 export type SandboxLanes = {
   readonly sandbox: Sandbox
@@ -45,7 +46,10 @@ export const createSandboxLanes = (options: SandboxOptions): SandboxLanes => {
       lanes = null // the next call looks again: the owner may have mended it
       throw error
     })
-    return lanes
+    return lanes.then((opened) => {
+      restoreWorkspaceMode(opened.host) // a command that was cut off may have left it closed
+      return opened
+    })
   }
 
   const close = async () => {
@@ -57,9 +61,11 @@ export const createSandboxLanes = (options: SandboxOptions): SandboxLanes => {
   return {
     sandbox: {
       run: async ({ operation }, { signal }) => {
-        const { bash, files } = await open()
+        const { host, bash, files } = await open()
         if (operation.kind !== 'bash') return files.run(operation, { signal })
-        return bash.run(operation.command, { timeoutMs: operation.timeoutMs, signal })
+        const outcome = await bash.run(operation.command, { timeoutMs: operation.timeoutMs, signal })
+        restoreWorkspaceMode(host) // before anyone else looks at the folder
+        return outcome
       },
       close,
     },

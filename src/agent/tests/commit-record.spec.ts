@@ -28,15 +28,15 @@ describe('the record of commits', () => {
   test('offers the newest turn that is not undone, never an edit of the owner nor an undo', () => {
     using store = createTestState()
     const record = createCommitRecord(store.state())
-    expect(record.newestUndoable()).toBeNull()
+    expect(record.undoable(1)).toEqual([])
     for (const sha of ['a', 'b']) record.add({ ...commit(sha), undoes: null })
     record.add({ ...commit('c', 'owner'), undoes: null })
-    expect(record.newestUndoable()?.sha).toBe('b')
+    expect(record.undoable(1)[0]?.sha).toBe('b')
     record.add({ ...commit('d', 'undo'), undoes: 'b' })
-    expect(record.newestUndoable()?.sha).toBe('a')
+    expect(record.undoable(1)[0]?.sha).toBe('a')
     expect(record.list(10).find(({ sha }) => sha === 'b')?.undoneBy).toBe('d')
     record.add({ ...commit('e', 'undo'), undoes: 'a' })
-    expect(record.newestUndoable()).toBeNull()
+    expect(record.undoable(1)).toEqual([])
   })
 
   test('does not let one commit be undone twice', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { installSeedRules, loadRules } from '../constraint-store.ts'
-import { createTestFolder } from './state-fixture.ts'
+import { createDecisionChain } from '../decision-chain.ts'
+import { createTestFolder, createTestState } from './state-fixture.ts'
 
 const RULE = `import { bThread, bSync } from 'plaited'
 export const noPayments = bThread([bSync({ block: 'permission:payment:send' })], true)
@@ -68,10 +69,25 @@ describe('the shipped rules', () => {
     using home = createTestFolder()
     using seeds = folderWith({ 'a.ts': RULE, 'b.ts': RULE })
     const target = join(home.path, 'constraints')
-    installSeedRules(target, seeds.path)
+    installSeedRules(target, seeds.path, { state: join(home.path, 'events.sqlite') })
     expect(readdirSync(home.path)).toEqual(['constraints'])
     expect(loadRules(target).rules).toHaveLength(2)
     expect((statSync(target).mode & 0o777).toString(8)).toBe('755')
+  })
+
+  test('are not copied into a home that has decided by rules of its own', () => {
+    using store = createTestState()
+    using seeds = folderWith({ 'a.ts': RULE })
+    using home = createTestFolder()
+    const target = join(home.path, 'constraints')
+    const install = () => installSeedRules(target, seeds.path, { state: store.path })
+    const entry = { turn: null, toolUseId: null, type: 'permission:file:read', outcome: 'allowed' } as const
+    const rest = { blockedBy: [], reason: null, rulesHash: 'h', detail: {} }
+    createDecisionChain(store.state(), store.clock).append({ ...entry, ...rest })
+    expect(install).toThrow(
+      expect.objectContaining({ code: 'RULES_UNREADABLE', hint: expect.stringContaining('backup') }),
+    )
+    expect(existsSync(target)).toBe(false)
   })
 
   test('never touch a folder that exists, also when a rule was taken out of it', () => {
@@ -80,7 +96,7 @@ describe('the shipped rules', () => {
     const target = join(home.path, 'constraints')
     mkdirSync(target)
     writeFileSync(join(target, 'mine.ts'), RULE)
-    installSeedRules(target, seeds.path)
+    installSeedRules(target, seeds.path, { state: join(home.path, 'events.sqlite') })
     expect(readdirSync(target)).toEqual(['mine.ts'])
   })
 
@@ -88,7 +104,9 @@ describe('the shipped rules', () => {
     using home = createTestFolder()
     using seeds = createTestFolder()
     mkdirSync(join(seeds.path, 'a.ts')) // a folder where a file should be
-    expect(() => installSeedRules(join(home.path, 'constraints'), seeds.path)).toThrow()
+    expect(() =>
+      installSeedRules(join(home.path, 'constraints'), seeds.path, { state: join(home.path, 'events.sqlite') }),
+    ).toThrow()
     expect(readdirSync(home.path)).toEqual([])
   })
 })

@@ -67,6 +67,16 @@ describe('the journal', () => {
     expect(createJournal(store.state(), store.clock, nowhere).openTurn()).toBeNull()
   })
 
+  test('finds the open turn behind the ones that a STOP dismissed while it ran', () => {
+    using store = createTestState()
+    const journal = createJournal(store.state(), store.clock, nowhere)
+    for (let turn = 1; turn <= 200; turn++) {
+      journal.append({ type: 'turn.start', turn: `t${turn}`, ref: `t${turn}`, payload: {} })
+      if (turn > 1) journal.append({ type: 'turn.end', turn: `t${turn}`, ref: `t${turn}`, payload: {} })
+    }
+    expect(journal.openTurn()).toBe('t1')
+  })
+
   test('names a point only when it is durable, and a transaction as one', () => {
     using store = createTestState()
     const points: string[] = []

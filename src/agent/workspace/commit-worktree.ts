@@ -4,7 +4,8 @@
  *
  * An agent can leave files that git refuses: a FIFO in the place of a stored file, a name like `git~1`, a file that cannot
  * be read. One of them makes the direct way fail as a whole; then everything else is staged file by file, a FIFO counts
- * as the deletion of what it replaced, and the refused are reported as left out.
+ * as the deletion of what it replaced, and the refused are reported as left out. So are folders that git cannot look into,
+ * about which it only warns.
  */
 import { NodeError } from '../../utils/node-error.ts'
 import type { Change } from './change-list.ts'
@@ -12,6 +13,7 @@ import { AGENT, type Identity } from './git-environment.ts'
 import type { RunGit } from './git-runner.ts'
 import { absorbNestedRepositories } from './nested-repositories.ts'
 import { parseStatus, type Status } from './status.ts'
+import { parseUnreadable } from './unreadable.ts'
 
 const EXIT_REFUSED = 30
 /** Enough to see which rule of a .gitignore swallows files. */
@@ -100,5 +102,8 @@ const commitPending = async (
 const STAGING = { arguments: [], stdin: null, author: AGENT, writes: true, accepts: [] } as const
 
 // Writes, because git keeps what it learned about unchanged files in the index.
-const readStatus = async (git: RunGit, of: 'worktree' | 'index'): Promise<Status> =>
-  parseStatus((await git({ ...STAGING, script: STATUS })).stdout, of)
+const readStatus = async (git: RunGit, of: 'worktree' | 'index'): Promise<Status> => {
+  const { stdout, stderr } = await git({ ...STAGING, script: STATUS })
+  const status = parseStatus(stdout, of)
+  return { ...status, leftOut: [...new Set([...parseUnreadable(stderr), ...status.leftOut])] }
+}

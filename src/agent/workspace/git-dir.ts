@@ -6,14 +6,22 @@
  * The branch is written last. A git dir without it was interrupted while it was made and is laid out again; nothing in it
  * is removed.
  */
+import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NodeError } from '../../utils/node-error.ts'
+import { quoteShell } from '../../utils/quote-shell.ts'
+import { closeConfig, requireUnredirected } from './git-dir-guard.ts'
 import { AGENT } from './git-environment.ts'
 
 const BRANCH = 'refs/heads/main'
 const FIRST_SUBJECT = 'chore: workspace created'
-const FOLDERS = ['hooks', 'info', 'objects/info', 'objects/pack', 'refs/heads', 'refs/tags']
+/** What git of the sandbox writes into. The set-group-id bit keeps what the owner's git makes in it shared. */
+const SHARED_FOLDERS = ['objects', 'objects/info', 'objects/pack', 'refs', 'refs/heads', 'refs/tags']
+const SHARED_MODES: FolderModes = { own: 0o755, shared: 0o2775 }
+/** What decides which programs git runs. */
+const CLOSED_FOLDERS = ['hooks', 'info']
+const CLOSED_MODES: FolderModes = { own: 0o755, shared: 0o755 }
 
 // Outranks every .gitattributes: no filter, no conversion, no driver, so that files are stored and restored byte for
 // byte and an undo merges them as text. A wrong working-tree-encoding would even make `git add` fail for all files.
@@ -40,16 +48,19 @@ const readIfThere = (path: string): Promise<string | null> =>
     throw error
   })
 
+/** Modes of a folder: of a new one when there is no group to share it with, and of any when there is one. */
+export type FolderModes = { readonly own: number; readonly shared: number }
+
 /** Makes a folder, or gives an existing one, owner and mode: shared with the sandbox's group when there is one. */
-export const makeFolder = async (path: string, sharedGroup: number | null, ownMode: number): Promise<void> => {
-  await mkdir(path, { recursive: true, mode: ownMode })
+export const makeFolder = async (path: string, sharedGroup: number | null, modes: FolderModes): Promise<void> => {
+  await mkdir(path, { recursive: true, mode: modes.own })
   if (sharedGroup === null) return
   const uid = process.getuid?.() ?? -1
   const { uid: ownerUid, gid, mode } = await stat(path)
   if (ownerUid !== uid || gid !== sharedGroup)
     await chown(path, uid, sharedGroup) // clears the set-group-id bit
-  else if ((mode & 0o7777) === 0o2775) return
-  await chmod(path, 0o2775)
+  else if ((mode & 0o7777) === modes.shared) return
+  await chmod(path, modes.shared)
 }
 
 /** The commit that main points to, or null when there is none. */
@@ -69,20 +80,29 @@ export const openGitDir = async (options: {
   readonly gitDir: string
   readonly sharedGroup: number | null
   readonly atMs: number
+  /** The record knows commits of it, so that a missing git dir is a loss and not a beginning. */
+  readonly isRecorded: boolean
 }): Promise<boolean> => {
   const { gitDir, sharedGroup, atMs } = options
+  if (options.isRecorded && !existsSync(gitDir))
+    throw new NodeError(
+      'WORKSPACE_UNUSABLE',
+      `the repository ${gitDir} is gone, and with it what turns can be undone`,
+      {
+        hint: `put it back from a backup, or go on without its history: mkdir -p -m 700 ${quoteShell(gitDir)}`,
+      },
+    )
+  await requireUnredirected(gitDir)
   const isNew = (await readMain(gitDir)) === null
   if (isNew && (await hasBranches(gitDir)))
     throw new NodeError('WORKSPACE_UNUSABLE', `the repository ${gitDir} has no branch main`, {
-      hint: `point it at its newest commit: git --git-dir=${gitDir} update-ref ${BRANCH} COMMIT`,
+      hint: `point it at its newest commit: git --git-dir=${quoteShell(gitDir)} update-ref ${BRANCH} COMMIT`,
     })
   // Parents that the caller did not make: nobody lists them, and the sandbox's user, if there is one, may pass.
   await mkdir(dirname(gitDir), { recursive: true, mode: sharedGroup === null ? 0o700 : 0o711 })
-  await makeFolder(gitDir, sharedGroup, 0o700)
-  for (const folder of FOLDERS) {
-    await makeFolder(join(gitDir, dirname(folder)), sharedGroup, 0o755)
-    await makeFolder(join(gitDir, folder), sharedGroup, 0o755)
-  }
+  await makeFolder(gitDir, sharedGroup, { ...SHARED_MODES, own: 0o700 })
+  for (const folder of SHARED_FOLDERS) await makeFolder(join(gitDir, folder), sharedGroup, SHARED_MODES)
+  for (const folder of CLOSED_FOLDERS) await makeFolder(join(gitDir, folder), sharedGroup, CLOSED_MODES)
   const frame = {
     config: configText(sharedGroup !== null),
     HEAD: `ref: ${BRANCH}\n`,
@@ -93,6 +113,7 @@ export const openGitDir = async (options: {
     const path = join(gitDir, name)
     if (isNew || (await readIfThere(path)) === null) await writeFile(path, text, { mode: 0o644 })
   }
+  if (sharedGroup !== null) await closeConfig(gitDir)
   if (!isNew) return false
   const tree = await writeObject(options, 'tree', '')
   const by = `${AGENT.name} <${AGENT.email}> ${Math.floor(atMs / 1000)} +0000`
@@ -122,7 +143,7 @@ export const requireMain = async (gitDir: string): Promise<string> => {
   const main = await readMain(gitDir)
   if (main !== null) return main
   throw new NodeError('WORKSPACE_UNUSABLE', 'the branch main of the workspace is gone', {
-    hint: `point it at its newest commit: git --git-dir=${gitDir} update-ref ${BRANCH} COMMIT`,
+    hint: `point it at its newest commit: git --git-dir=${quoteShell(gitDir)} update-ref ${BRANCH} COMMIT`,
   })
 }
 
@@ -161,7 +182,7 @@ const writeObject = async (
   const name = new Bun.CryptoHasher('sha1').update(bytes).digest('hex')
   const deflated = new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate')))
   const folder = join(gitDir, 'objects', name.slice(0, 2))
-  await makeFolder(folder, sharedGroup, 0o755)
+  await makeFolder(folder, sharedGroup, SHARED_MODES)
   await writeWhole(join(folder, name.slice(2)), await deflated.bytes(), 0o444)
   return name
 }

@@ -5,12 +5,16 @@
  * Of the git dir, config, hooks and info stay read-only even for a script that writes: whatever git is made to do by a
  * hostile worktree, it cannot leave a program behind for the git that the owner runs outside of the sandbox.
  */
+import { lstatSync, statSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../utils/clock.ts'
+import { onDisk } from '../../utils/disk-fault.ts'
 import { escapeUnsafeCharacters } from '../../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../../utils/node-error.ts'
+import { quoteShell } from '../../utils/quote-shell.ts'
 import type { Bind, RunConfined } from '../sandbox/sandbox.types.ts'
+import { GUARDED_PARTS, requireUnredirected } from './git-dir-guard.ts'
 import { AGENT, GIT_DIR_INSIDE, gitEnvironment, type Identity, WORKTREE_INSIDE } from './git-environment.ts'
 
 export type GitScript = {
@@ -34,10 +38,11 @@ const GIT_TIMEOUT_MS = 120_000
 const STDERR_SHOWN_CHARS_MAX = 2_000
 const EXIT_NOT_FOUND = 127
 const EXIT_LOCKED = 90
+/** A shell adds the signal that killed its command; git's own `fatal:` is this number itself. */
+const EXIT_SIGNAL_BASE = 128
 
-/** What a killed git of ours can leave: nothing else takes these locks for longer than a moment. */
+/** What a killed git of ours can leave. */
 const LOCKS = ['index.lock', 'HEAD.lock', 'refs/heads/main.lock']
-const READ_ONLY_PARTS = ['config', 'hooks', 'info']
 
 const PRELUDE = `set -eu
 umask "$1"
@@ -53,9 +58,22 @@ while [ -e "$GIT_DIR/index.lock" ]; do
 done
 `
 
-/** Removes locks left by a git that was killed. Only for when no git of ours runs: at start, and after a failed run. */
-export const removeStaleLocks = async (gitDir: string): Promise<void> => {
-  await Promise.all(LOCKS.map((lock) => rm(join(gitDir, lock), { force: true })))
+/** Exists while a git of ours may write: only what was locked since then can be a lock of ours. */
+const markerOf = (gitDir: string): string => `${gitDir}.busy`
+
+/**
+ * Removes locks left by a git of ours that was killed, and never one that the owner's git held before or holds while none
+ * of ours runs. Only for when no git of ours runs any more: at start, and after a run that was killed. What it cannot tell
+ * apart is a lock that the owner's git took between a crash of the node and its next start.
+ */
+export const removeOwnLocks = async (gitDir: string): Promise<void> => {
+  const marker = statSync(markerOf(gitDir), { throwIfNoEntry: false })
+  if (marker === undefined) return
+  for (const lock of LOCKS.map((name) => join(gitDir, name))) {
+    const found = lstatSync(lock, { throwIfNoEntry: false })
+    if (found && found.mtimeMs >= marker.mtimeMs) await rm(lock, { force: true })
+  }
+  await rm(markerOf(gitDir), { force: true })
 }
 
 /** @throws {NodeError} GIT_MISSING, GIT_FAILED, or what `run` rejects with. */
@@ -69,7 +87,7 @@ export const createGitRunner = (options: {
   const bindsOf = (writable: boolean): readonly Bind[] => [
     { source: gitDir, target: GIT_DIR_INSIDE, writable },
     ...(writable
-      ? READ_ONLY_PARTS.map((part) => ({
+      ? GUARDED_PARTS.map((part) => ({
           source: join(gitDir, part),
           target: `${GIT_DIR_INSIDE}/${part}`,
           writable: false,
@@ -77,7 +95,9 @@ export const createGitRunner = (options: {
       : []),
   ]
   return async ({ script, arguments: values, stdin, author, writes, accepts }) => {
+    await requireUnredirected(gitDir)
     const whole = PRELUDE + (writes ? WAIT_FOR_LOCK : '') + script
+    if (writes) onDisk(gitDir, () => writeFileSync(markerOf(gitDir), '', { mode: 0o600 }))
     const result = await run({
       argv: ['/bin/sh', '-c', whole, 'plaited-git', sharedGroup === null ? '022' : '002', ...values],
       binds: bindsOf(writes),
@@ -86,9 +106,11 @@ export const createGitRunner = (options: {
       cwd: WORKTREE_INSIDE,
       timeoutMs: GIT_TIMEOUT_MS,
     }).catch(async (error: unknown) => {
-      await removeStaleLocks(gitDir)
+      await removeOwnLocks(gitDir)
       throw error
     })
+    if (result.exitCode > EXIT_SIGNAL_BASE) await removeOwnLocks(gitDir)
+    else if (writes) await rm(markerOf(gitDir), { force: true })
     const stderr = escapeUnsafeCharacters(new TextDecoder().decode(result.stderr).trim())
     if (result.exitCode !== 0 && !accepts.includes(result.exitCode)) throw toNodeError(gitDir, result.exitCode, stderr)
     return { exitCode: result.exitCode, stdout: result.stdout, stderr }
@@ -105,9 +127,9 @@ const toNodeError = (gitDir: string, exitCode: number, stderr: string): NodeErro
     })
   if (exitCode === EXIT_LOCKED)
     return new NodeError('GIT_FAILED', 'another git is working in the workspace', {
-      hint: `finish it and try again; if none runs: rm ${join(gitDir, 'index.lock')}`,
+      hint: `finish it and try again; if none runs: rm ${quoteShell(join(gitDir, 'index.lock'))}`,
     })
   return new NodeError('GIT_FAILED', `git exited with ${exitCode}: ${stderr.slice(-STDERR_SHOWN_CHARS_MAX)}`, {
-    hint: `look at the repository: git --git-dir=${gitDir} fsck`,
+    hint: `look at the repository: git --git-dir=${quoteShell(gitDir)} fsck`,
   })
 }

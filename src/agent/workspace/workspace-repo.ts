@@ -15,9 +15,10 @@ import { type Change, filesOf } from './change-list.ts'
 import { foundMessage, ownerMessage, subjectLine, turnMessage } from './commit-message.ts'
 import { commitWorktree } from './commit-worktree.ts'
 import { readDiff } from './diff.ts'
+import { findUndoable } from './find-undoable.ts'
 import { openGitDir, requireMain } from './git-dir.ts'
 import { AGENT, OWNER } from './git-environment.ts'
-import { createGitRunner, type RunGit, removeStaleLocks } from './git-runner.ts'
+import { createGitRunner, type RunGit, removeOwnLocks } from './git-runner.ts'
 import { revertCommit } from './undo.ts'
 import type { CommitRecord, WorkspaceCommit, WorkspaceRepo } from './workspace.types.ts'
 import { openWorktree } from './worktree.ts'
@@ -49,8 +50,8 @@ export const createWorkspaceRepo = (options: WorkspaceOptions): WorkspaceRepo =>
     open: () =>
       lane.run(async () => {
         const isEmpty = await openWorktree(options)
-        const isNew = await openGitDir({ ...options, atMs: clock.now() })
-        await removeStaleLocks(gitDir)
+        const isNew = await openGitDir({ ...options, atMs: clock.now(), isRecorded: record.list(1).length > 0 })
+        await removeOwnLocks(gitDir)
         await unlessUnconfined(async () => {
           if (!isNew) await readMain()
           else if (!isEmpty) await commitOwnerEdits()
@@ -73,15 +74,13 @@ export const createWorkspaceRepo = (options: WorkspaceOptions): WorkspaceRepo =>
 
     undo: () =>
       lane.run(async () => {
-        await readMain()
-        const undone = record.newestUndoable()
-        if (undone === null)
-          throw new NodeError('NOTHING_TO_UNDO', 'nothing to undo: no turn changed the workspace, or all are undone')
+        const { undone, lost } = await findUndoable(git, record, await readMain())
+        if (undone === null) throw nothingToUndo(lost)
         await commitOwnerEdits()
         const { sha, changes, diffStat, subject } = await revertCommit(git, undone, await requireMain(gitDir))
         const { turn } = undone
         const commit = { sha, kind: 'undo', turn, subject, files: filesOf(changes), at: clock.now() } as const
-        return { undone, commit: remember(commit, undone.sha), diffStat }
+        return { undone, commit: remember(commit, undone.sha), diffStat, lost }
       }),
 
     log: record.list,
@@ -131,6 +130,17 @@ const createCommits = ({ gitDir, record, clock }: WorkspaceOptions, git: RunGit)
 
   return { readMain, commitChanges, remember }
 }
+
+const nothingToUndo = (lost: readonly WorkspaceCommit[]): NodeError =>
+  lost.length === 0
+    ? new NodeError('NOTHING_TO_UNDO', 'nothing to undo: no turn changed the workspace, or all are undone')
+    : new NodeError(
+        'NOTHING_TO_UNDO',
+        'nothing to undo: the history of main no longer holds any turn that is not undone',
+        {
+          hint: `the newest was ${lost[0]?.sha ?? 'unknown'}; git log in the workspace shows what main holds`,
+        },
+      )
 
 /** A node without a sandbox must start, to say so; what is left undone here is done, or reported, by whoever needs it. */
 const unlessUnconfined = async (task: () => Promise<void>): Promise<void> => {

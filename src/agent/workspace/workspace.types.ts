@@ -17,8 +17,8 @@ export type WorkspaceCommit = {
 /** Where the node remembers its commits (SQLite): the truth about turns; trailers in the commits only inform. */
 export type CommitRecord = {
   readonly add: (commit: WorkspaceCommit & { readonly undoes: string | null }) => void
-  /** Newest turn commit that no undo commit names, or null. */
-  readonly newestUndoable: () => WorkspaceCommit | null
+  /** Turn commits that no undo commit names, newest first. */
+  readonly undoable: (limit: number) => readonly WorkspaceCommit[]
   /** Newest first. `undoneBy` is the sha of the undo commit. */
   readonly list: (limit: number) => readonly (WorkspaceCommit & { readonly undoneBy: string | null })[]
 }
@@ -49,11 +49,15 @@ export type WorkspaceRepo = {
    * was down cannot be told from what the turn did, and no undo may take it back. null when there is nothing.
    */
   readonly commitFound: (turn: string) => Promise<WorkspaceCommit | null>
-  /** Reverts the newest turn that is not undone yet, as a new commit. */
+  /**
+   * Reverts the newest turn that is not undone yet, as a new commit. `lost` are newer ones that were passed over, because
+   * the owner has removed them from the history of main.
+   */
   readonly undo: () => Promise<{
     readonly undone: WorkspaceCommit
     readonly commit: WorkspaceCommit
     readonly diffStat: string
+    readonly lost: readonly WorkspaceCommit[]
   }>
   readonly log: (limit: number) => readonly (WorkspaceCommit & { readonly undoneBy: string | null })[]
   /**

@@ -37,6 +37,7 @@ const STATUS: NodeStatus = {
   rules: 2,
   sandbox: { mode: 'unavailable', reason: 'no bwrap', mend: 'install it' },
   ratchet: 'advisory',
+  frozen: false,
   runningTurn: 't1',
   turn: { id: 't1', since: 1_800_000_000_000, steps: 2, doing: 'tool', tool: 'bash' },
   queued: 0,
@@ -50,9 +51,10 @@ const EVERY_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 
 const answers: Operations = {
   status: async () => STATUS,
-  stop: async () => true,
+  stop: async () => ({ stopped: true, dismissed: 0, frozen: false }),
+  resume: async () => true,
   say: async ({ text }) => `you said ${text}`,
-  undo: async () => ({ undone: COMMIT, commit: { ...COMMIT, kind: 'undo' }, diffStat: ' a | 1 -\n' }),
+  undo: async () => ({ undone: COMMIT, commit: { ...COMMIT, kind: 'undo' }, diffStat: ' a | 1 -\n', lost: [] }),
   log: async (limit) => Array.from({ length: limit }, () => ({ ...COMMIT, undoneBy: null })),
   diff: async (turn) => `diff of ${turn}\n\u001b[31m-\ufffd`,
   events: async ({ after, limit }) => [

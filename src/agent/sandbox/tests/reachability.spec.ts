@@ -1,10 +1,22 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { firstUnreachable, requireReadable, requireWorkspace } from '../reachability.ts'
+import type { SandboxHost } from '../bubblewrap-arguments.ts'
+import { firstUnreachable, requireGitDir, requireReadable, requireWorkspace } from '../reachability.ts'
 import { reachableProgram } from '../reachable-programs.ts'
 import { putCopy, putFile } from '../runtime-files.ts'
+import { restoreWorkspaceMode } from '../workspace-mode.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'plaited-reach-'))
 const closed = join(root, 'closed')
@@ -46,11 +58,47 @@ describe('who reaches a file', () => {
       expect.objectContaining({ code: 'SANDBOX_UNAVAILABLE', hint: `chgrp 54321 ${closed} && chmod g+x ${closed}` }),
     )
     expect(() => requireWorkspace(inner, member)).toThrow(
-      expect.objectContaining({ code: 'WORKSPACE_UNUSABLE', hint: expect.stringContaining(`chmod g+rwxs ${inner}`) }),
+      expect.objectContaining({ code: 'WORKSPACE_UNUSABLE', hint: expect.stringContaining(`chmod g+rwx ${inner}`) }),
     )
     expect(() => requireWorkspace(file, null)).toThrow(expect.objectContaining({ code: 'WORKSPACE_UNUSABLE' }))
     requireWorkspace(inner, own)
     requireReadable(inner, null)
+  })
+
+  test('what the system does not let the node look at is refused with a mend, and is no fault of the node', () => {
+    const loop = join(root, 'loop')
+    symlinkSync(loop, loop)
+    const unavailable = { code: 'SANDBOX_UNAVAILABLE', hint: expect.stringContaining('namei -l') }
+    expect(() => requireGitDir({ workspace: loop, gitDir: inner, drop: null })).toThrow(
+      expect.objectContaining({ ...unavailable, message: expect.stringContaining(join(loop, '.git')) }),
+    )
+    expect(() => requireReadable(loop, own)).toThrow(expect.objectContaining(unavailable))
+    expect(() => requireWorkspace(loop, null)).toThrow(expect.objectContaining({ code: 'WORKSPACE_UNUSABLE' }))
+    expect(() => restoreWorkspaceMode({ workspace: loop, drop: null })).toThrow(
+      expect.objectContaining({ code: 'SANDBOX_UNAVAILABLE', hint: expect.stringContaining(`chmod`) }),
+    )
+  })
+})
+
+describe('the mode of the workspace', () => {
+  const folder = join(root, 'workspace')
+  const modeAfter = (mode: number, drop: SandboxHost['drop'] = null): string => {
+    chmodSync(folder, mode)
+    restoreWorkspaceMode({ workspace: folder, drop })
+    return (statSync(folder).mode & 0o7777).toString(8)
+  }
+  beforeAll(() => mkdirSync(folder))
+
+  test('lets the node in and no other user write, whatever a command made of it', () => {
+    expect([0o000, 0o777, 0o022, 0o1777].map((mode) => modeAfter(mode))).toEqual(['700', '755', '700', '1755'])
+  })
+
+  test('stays as the owner tightened it', () => {
+    expect([0o700, 0o750, 0o755].map((mode) => modeAfter(mode))).toEqual(['700', '750', '755'])
+  })
+
+  test('is left alone where another user runs the commands and shares it by its group', () => {
+    expect(modeAfter(0o2775, { to: stranger, setprivPath: '/usr/bin/setpriv' })).toBe('2775')
   })
 })
 

@@ -38,7 +38,7 @@ export const createTestHome = (): TestHome => {
   git(...identity, 'commit', '--quiet', '--allow-empty', '-m', 'workspace created')
   rmSync(join(gitDir, 'COMMIT_EDITMSG')) // the one file that git does not share with the group
   if (TEST_USER !== null) for (const path of [workspace, ...below(gitDir)]) chownSync(path, 0, TEST_USER.gid)
-  chmodSync(workspace, 0o2775)
+  chmodSync(workspace, TEST_USER === null ? 0o755 : 0o775)
   return {
     root,
     workspace,

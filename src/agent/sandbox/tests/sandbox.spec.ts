@@ -68,6 +68,33 @@ describeReal('the sandbox as a whole', () => {
     rmSync(root, { recursive: true })
   })
 
+  test('Ctrl-C in the terminal of the node reaches nothing that runs in the sandbox', async () => {
+    const script = `
+      import { createTestSandbox } from '${import.meta.dir}/sandbox-fixture.ts'
+      process.on('SIGINT', () => {})
+      const { home, lanes, bash, run, dispose } = createTestSandbox()
+      await run({ kind: 'read', path: '/workspace/.git', offset: null, limit: 1 })
+      process.stdout.write(home.workspace)
+      const wait = (name) => 'touch ' + name + '; until test -e go; do read -t 0.01 <> <(:); done; echo ' + name
+      const program = { argv: ['/bin/bash', '-c', wait('two')], cwd: '/workspace', binds: [], environment: {} }
+      const [command, confined] = await Promise.all([
+        bash(wait('one')),
+        lanes.runConfined({ ...program, timeoutMs: 20_000 }),
+      ])
+      const file = await run({ kind: 'read', path: '/workspace/.git', offset: null, limit: 1 })
+      await dispose()
+      console.log(JSON.stringify([command.stdout, confined.exitCode, file.kind]))`
+    const node = Bun.spawn([process.execPath, '-e', script], { stdout: 'pipe', env: {}, detached: true })
+    const output = node.stdout.getReader()
+    const read = async () => Buffer.from((await output.read()).value ?? '').toString('utf8')
+    const workspace = await read()
+    while (!['one', 'two'].every((name) => existsSync(join(workspace, name)))) await Bun.sleep(1)
+    process.kill(-node.pid, 'SIGINT')
+    writeFileSync(join(workspace, 'go'), '')
+    expect(JSON.parse(await read())).toEqual(['one\n', 0, 'text'])
+    expect(await node.exited).toBe(0)
+  })
+
   test('without a git file, or with a link or a folder in its place, every lane refuses and names it', async () => {
     const { home, lanes, dispose } = createTestSandbox()
     const gitFile = join(home.workspace, '.git')
@@ -126,6 +153,30 @@ describeWhen(TEST_USER !== null, 'only root becomes another user', 'the user who
     })
     await lanes.close()
     home.remove()
+  })
+})
+
+describeReal('a workspace whose mode a command changes', () => {
+  const ordinary = TEST_USER === null
+  describeWhen(ordinary, 'a root node owns the folder, so no command can', 'under an ordinary user', () => {
+    test('is mended for the next call, in this run of the node and in the next', async () => {
+      const { home, lanes, bash, run, dispose } = createTestSandbox()
+      const read = () => run({ kind: 'read', path: '/workspace/.git', offset: null, limit: 1 })
+      await read()
+      for (const mode of ['000', '777']) {
+        expect(await bash(`chmod ${mode} /workspace`)).toMatchObject({ exitCode: 0 })
+        expect(statSync(home.workspace).mode & 0o722).toBe(0o700)
+        expect(await read()).toMatchObject({ kind: 'text' })
+        expect(await bash('touch new')).toMatchObject({ exitCode: 0 })
+      }
+      chmodSync(home.workspace, 0)
+      expect(await lanes.runConfined(request({ argv: ['touch', 'newer'] }))).toMatchObject({ exitCode: 0 })
+      chmodSync(home.workspace, 0)
+      const next = createSandboxLanes({ ...home, dropTo: TEST_USER })
+      expect(await next.check()).toMatchObject({ available: true })
+      await next.close()
+      await dispose()
+    })
   })
 })
 

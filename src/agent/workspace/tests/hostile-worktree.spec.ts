@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { createOpenedFixture, type Fixture } from './workspace-fixture.ts'
@@ -192,4 +192,27 @@ test('a name that is no UTF-8 is committed and undone', async () => {
   await fixture.repo.undo()
   agent(fixture, `test -f $'bad\\xff\\xfename'`)
   expect(fixture.faults()).toBe('')
+})
+
+test.each(['commondir', 'config.worktree', 'gitdir', 'worktrees', 'objects/info/alternates'])(
+  'a %s in the git dir is refused before git runs, and named',
+  async (name) => {
+    using fixture = await createOpenedFixture()
+    const path = join(fixture.gitDir, name)
+    writeFileSync(path, '/tmp\n')
+    const refused = { code: 'WORKSPACE_UNUSABLE', hint: expect.stringContaining(`mv ${path}`) }
+    await fixture.write('a.txt', '1\n')
+    await expect(fixture.turn('t1')).rejects.toMatchObject(refused)
+    await expect(fixture.reopen().open()).rejects.toMatchObject(refused)
+    rmSync(path)
+    expect((await fixture.turn('t1')).commit).not.toBeNull()
+  },
+)
+
+test('a guard of the git dir that has become a link is refused', async () => {
+  using fixture = await createOpenedFixture()
+  const hooks = join(fixture.gitDir, 'hooks')
+  rmSync(hooks, { recursive: true })
+  symlinkSync('/tmp', hooks)
+  await expect(fixture.reopen().open()).rejects.toMatchObject({ code: 'WORKSPACE_UNUSABLE' })
 })

@@ -113,12 +113,24 @@ describe('undo', () => {
     expect(fixture.faults()).toBe('')
   })
 
-  test('of a commit that the owner removed from the history is refused', async () => {
+  test('passes over turns that the owner removed from the history, names them, and goes on with older ones', async () => {
     using fixture = await opened()
-    await fixture.write('a.txt', '1\n')
-    await fixture.turn('t1')
-    fixture.ownerGit('reset', '--hard', '--quiet', 'HEAD~1')
-    await expect(fixture.repo.undo()).rejects.toMatchObject({ code: 'WORKSPACE_UNUSABLE' })
+    for (const turn of ['t1', 't2', 't3']) {
+      await fixture.write(turn, '1\n')
+      await fixture.turn(turn)
+    }
+    fixture.ownerGit('commit', '--amend', '--quiet', '--message', 'in my words')
+    expect(await fixture.repo.undo()).toMatchObject({ undone: { turn: 't2' }, lost: [{ turn: 't3' }] })
+    expect(readdirSync(fixture.worktree).toSorted()).toEqual(['.git', 't1', 't3'])
+    await fixture.write('t4', '1\n')
+    await fixture.turn('t4')
+    expect(await fixture.repo.undo()).toMatchObject({ undone: { turn: 't4' }, lost: [] })
+    fixture.ownerGit('reset', '--hard', '--quiet', fixture.ownerGit('rev-list', '--max-parents=0', 'main'))
+    await expect(fixture.repo.undo()).rejects.toMatchObject({
+      code: 'NOTHING_TO_UNDO',
+      hint: expect.stringContaining('the newest was'),
+    })
+    expect(fixture.faults()).toBe('')
   })
 })
 

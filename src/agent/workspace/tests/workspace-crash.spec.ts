@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { NodeError } from '../../../utils/node-error.ts'
 import type { RunConfined } from '../../sandbox/sandbox.types.ts'
@@ -21,6 +30,7 @@ describe('a node that dies', () => {
     await fixture.write('b.txt', '2\n')
     const dying = fixture.reopen({ run: createDyingRun(fixture, new RegExp(at), when) })
     await expect(dying.commitTurn({ id: 't2', ...REASON })).rejects.toMatchObject({ code: 'SANDBOX_FAILED' })
+    writeFileSync(`${fixture.gitDir}.busy`, '')
     writeFileSync(join(fixture.gitDir, 'index.lock'), '') // the node died too and cleaned up nothing
 
     const repo = fixture.reopen()
@@ -53,7 +63,7 @@ describe('a node that dies', () => {
 
     const repo = fixture.reopen()
     await repo.open()
-    if (fixture.record.newestUndoable()?.turn === 't2') await repo.undo()
+    if (fixture.record.undoable(1)[0]?.turn === 't2') await repo.undo()
     expect(fixture.record.rows.filter(({ kind }) => kind === 'undo')).toMatchObject([{ turn: 't2' }])
     expect(await fixture.read('a.txt')).toBe('1\n')
     expect(existsSync(join(fixture.worktree, 'b.txt'))).toBe(false)
@@ -120,6 +130,22 @@ describe('a node that dies', () => {
   })
 })
 
+describe('a lock', () => {
+  test.each(['index.lock', 'HEAD.lock', 'refs/heads/main.lock'])('%s of the owner is left alone', async (name) => {
+    using fixture = await createOpenedFixture()
+    const lock = join(fixture.gitDir, name)
+    writeFileSync(lock, '')
+    await fixture.reopen().open()
+    expect(existsSync(lock)).toBe(true)
+    // Also when a git of ours was killed that found it there.
+    utimesSync(lock, 0, 0)
+    writeFileSync(`${fixture.gitDir}.busy`, '')
+    await fixture.reopen().open()
+    expect(existsSync(lock)).toBe(true)
+    rmSync(lock)
+  })
+})
+
 describe('without a sandbox', () => {
   const unavailable: RunConfined = () =>
     Promise.reject(new NodeError('SANDBOX_UNAVAILABLE', 'there is no sandbox', { hint: 'install bubblewrap' }))
@@ -178,19 +204,51 @@ describe('a damaged workspace', () => {
     expect(readdirSync(join(fixture.gitDir, 'hooks'))).toEqual([])
   })
 
-  test.each(['folder', 'link', 'other'])('is refused, untouched, when its .git is a %s', async (kind) => {
+  test('whose home was moved works at its new place', async () => {
     using fixture = await createOpenedFixture()
-    const path = join(fixture.worktree, '.git')
-    rmSync(path)
-    if (kind === 'folder') mkdirSync(path)
-    if (kind === 'link') symlinkSync(fixture.gitDir, path)
-    if (kind === 'other') writeFileSync(path, 'gitdir: /elsewhere\n')
-    await expect(fixture.reopen().open()).rejects.toMatchObject({
-      code: 'WORKSPACE_UNUSABLE',
-      hint: expect.stringContaining(`mv ${path}`),
-    })
-    expect(existsSync(path)).toBe(true)
+    await fixture.write('a.txt', '1\n')
+    await fixture.turn('t1')
+    for (const text of ['gitdir: /old home/data/git/workspace.git\n', 'gitdir: /old/data/git/workspace.git']) {
+      writeFileSync(join(fixture.worktree, '.git'), text)
+      await fixture.reopen().open()
+      expect(await fixture.read('.git')).toBe(`gitdir: ${fixture.gitDir}\n`)
+    }
+    expect(fixture.faults()).toBe('')
   })
+
+  test('without its git dir, though turns are recorded, is not begun anew until the owner says so', async () => {
+    using fixture = await createOpenedFixture()
+    await fixture.write('a.txt', '1\n')
+    await fixture.turn('t1')
+    rmSync(fixture.gitDir, { recursive: true })
+    const refused = { code: 'WORKSPACE_UNUSABLE', hint: expect.stringContaining(`mkdir -p -m 700 ${fixture.gitDir}`) }
+    await expect(fixture.reopen().open()).rejects.toMatchObject(refused)
+    expect(existsSync(fixture.gitDir)).toBe(false)
+    mkdirSync(fixture.gitDir, { mode: 0o700 })
+    await fixture.reopen().open()
+    expect(fixture.record.rows).toMatchObject([{ turn: 't1' }, { kind: 'owner' }])
+    await expect(fixture.repo.undo()).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' })
+    expect(fixture.faults()).toBe('')
+  })
+
+  const relative = 'gitdir: data/git/workspace.git\n'
+  const trailed = 'gitdir: /old/data/git/workspace.git\nmore\n'
+  test.each(['folder', 'link', 'gitdir: /elsewhere\n', relative, trailed])(
+    'is refused, untouched, when its .git is a %s',
+    async (kind) => {
+      using fixture = await createOpenedFixture()
+      const path = join(fixture.worktree, '.git')
+      rmSync(path)
+      if (kind === 'folder') mkdirSync(path)
+      if (kind === 'link') symlinkSync(fixture.gitDir, path)
+      if (kind.startsWith('gitdir')) writeFileSync(path, kind)
+      await expect(fixture.reopen().open()).rejects.toMatchObject({
+        code: 'WORKSPACE_UNUSABLE',
+        hint: expect.stringContaining(`mv ${path}`),
+      })
+      expect(existsSync(path)).toBe(true)
+    },
+  )
 
   test('whose branch cannot be read is refused, not made anew', async () => {
     using fixture = await createOpenedFixture()

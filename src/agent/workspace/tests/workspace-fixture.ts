@@ -53,7 +53,11 @@ export const createMemoryRecord = (): CommitRecord & { readonly rows: Row[] } =>
   return {
     rows,
     add: (row) => void rows.push(row),
-    newestUndoable: () => rows.findLast(({ kind, sha }) => kind === 'turn' && undoneBy(sha) === null) ?? null,
+    undoable: (limit) =>
+      rows
+        .toReversed()
+        .filter(({ kind, sha }) => kind === 'turn' && undoneBy(sha) === null)
+        .slice(0, limit),
     list: (limit) =>
       rows
         .toReversed()

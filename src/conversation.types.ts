@@ -1,0 +1,33 @@
+import type { OwnerIntent } from './agent/agent.types.ts'
+import type { AgentParts } from './agent/agent-parts.types.ts'
+import type { Inbox } from './agent/inbox.ts'
+import type { Outbox } from './agent/outbox.ts'
+import type { Turn } from './agent/turn.types.ts'
+import type { OwnerGate } from './channels/owner-gate.ts'
+import type { ControlWord } from './control-words.ts'
+import type { Freeze } from './freeze.ts'
+
+export type ConversationParts = {
+  readonly inbox: Inbox
+  readonly outbox: Outbox
+  readonly ownerGate: OwnerGate
+  readonly journal: AgentParts['journal']
+  readonly freeze: Freeze
+  /** Made at the first turn: loading a model costs more than starting the node. */
+  readonly agentParts: () => Promise<AgentParts>
+  readonly answerControlWord: (word: ControlWord, intent: OwnerIntent) => Promise<string>
+  /** The state can no longer be written (disk full): nothing is taken any more, the node must end. */
+  readonly onFatal: (error: unknown) => void
+}
+
+/** A turn that has been opened in the journal. */
+export type StartedTurn = Pick<Turn, 'id' | 'intent'>
+
+export type StopReport = {
+  /** A turn was running. */
+  readonly stopped: boolean
+  /** Messages that were waiting; each is answered with that it was not done. */
+  readonly dismissed: number
+  /** It was the second STOP within a minute: nothing runs until the owner says `resume`. */
+  readonly frozen: boolean
+}
