@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { InboundMessage } from './agent/inbox.ts'
 import type { Channel } from './channels/channels.types.ts'
 import { parseControlWord } from './control-words.ts'
-import type { ConversationParts, StartedTurn, StopReport } from './conversation.types.ts'
+import type { ConversationParts, StartedTurn, StopCause, StopReport } from './conversation.types.ts'
 import { createTurnRunner, deliver, endTurn } from './turn-runner.ts'
 import { createLane } from './utils/lane.ts'
 
@@ -28,7 +28,7 @@ export type Conversation = {
    */
   readonly serve: (channel: Channel, signal: AbortSignal) => Promise<void>
   /** Ends the running turn and dismisses what is queued; resolves when the turn has ended. */
-  readonly stop: () => Promise<StopReport>
+  readonly stop: (cause: StopCause) => Promise<StopReport>
   /** Ends the running turn because the node ends; what is queued waits for the next start. */
   readonly shutDown: () => void
   readonly runningTurn: () => string | null
@@ -66,8 +66,8 @@ export const createConversation = (parts: ConversationParts): Conversation => {
     }
   }
 
-  const stop = async (byMessage: string | null = null): Promise<StopReport> => {
-    const frozen = parts.freeze.noteStop()
+  const stop = async (cause: StopCause, byMessage: string | null = null): Promise<StopReport> => {
+    const frozen = cause === 'word' ? parts.freeze.noteStop() : parts.freeze.isFrozen()
     const dismissed = inbox.queued(DISMISSED_MAX).filter((message) => message.messageId !== byMessage)
     const stopping = turns.stop(byMessage, { dismissed: dismissed.length, frozen }) // first what has effects
     for (const message of dismissed) {
@@ -89,12 +89,12 @@ export const createConversation = (parts: ConversationParts): Conversation => {
         const message = { channel: channel.name, messageId: id, senderId, text }
         const isNew = inbox.accept(message)
         // The turn that it is to stop runs ahead of it in the lane.
-        if (isNew && parseControlWord(text) === 'stop' && parts.ownerGate(message).ok) void stop(id)
+        if (isNew && parseControlWord(text) === 'stop' && parts.ownerGate(message).ok) void stop('word', id)
         void lane.run(drainOrFail)
       }
       await lane.idle()
     },
-    stop: () => stop(),
+    stop: (cause) => stop(cause),
     shutDown: turns.shutDown,
     runningTurn: turns.running,
     idle: lane.idle,

@@ -23,6 +23,9 @@ export type ConversationParts = {
 /** A turn that has been opened in the journal. */
 export type StartedTurn = Pick<Turn, 'id' | 'intent'>
 
+/** `word`: the owner said stop, and twice within a minute freezes. `interrupt`: a key at a terminal, which only ends the turn. */
+export type StopCause = 'word' | 'interrupt'
+
 export type StopReport = {
   /** A turn was running. */
   readonly stopped: boolean

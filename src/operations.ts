@@ -7,7 +7,7 @@ import type { SandboxOutcome, ToolOperation } from './agent/agent.types.ts'
 import type { Budget, BudgetExtension } from './agent/ledger.types.ts'
 import type { WorkspaceCommit } from './agent/workspace/workspace.types.ts'
 import type { Say } from './channels/channels.types.ts'
-import type { StopReport } from './conversation.types.ts'
+import type { StopCause, StopReport } from './conversation.types.ts'
 import type { loggedEventSchema, nodeStatusSchema } from './operations.schemas.ts'
 
 export type NodeStatus = z.output<typeof nodeStatusSchema>
@@ -31,7 +31,7 @@ export type DecisionAudit =
 export type Operations = {
   readonly status: () => Promise<NodeStatus>
   /** Ends the running turn at once and dismisses what waits; the second time within a minute it freezes the node. */
-  readonly stop: () => Promise<StopReport>
+  readonly stop: (cause: StopCause) => Promise<StopReport>
   /** Thaws the node; false when it was not frozen. */
   readonly resume: () => Promise<boolean>
   /** Rejects with the reason of `gone` once that aborts: nobody listens any more, and the reply is kept for the next one. */

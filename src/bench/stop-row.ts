@@ -43,7 +43,7 @@ const sampleStop = async (
   const replied = operations.say({ messageId: `bench-${name}`, text: `run touch ${name} && sleep 60` }, () => {})
   await waitForFile(join(workspace, name))
   return await timeMs(async () => {
-    if (!(await operations.stop()).stopped) throw new Error('there was nothing to stop')
+    if (!(await operations.stop('word')).stopped) throw new Error('there was nothing to stop')
     await replied
   })
 }

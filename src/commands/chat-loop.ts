@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { createInterface, type Interface } from 'node:readline'
 import { renderProgress } from '../channels/cli/render.ts'
 import { parseControlWord } from '../control-words.ts'
+import type { StopCause } from '../conversation.types.ts'
 import type { Operations } from '../operations.ts'
 import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
@@ -22,6 +23,8 @@ export type ChatOperations = Pick<Operations, 'say' | 'stop'>
 export type Chat = {
   /** Sends a message, shows its progress and its reply; false when it was refused unsent. */
   readonly turn: (text: string) => Promise<boolean>
+  /** Shows that a line typed before a STOP is not sent any more. */
+  readonly dismiss: (text: string) => void
 }
 
 export const createChat = (
@@ -32,6 +35,7 @@ export const createChat = (
   const run = randomBytes(6).toString('hex')
   let count = 0
   return {
+    dismiss: (text) => io.out(`Not done, because you said stop: ${escapeUnsafeCharacters(text)}\n`),
     turn: async (text) => {
       if (text.length > LINE_CHARACTERS_MAX) {
         io.error(`plaited: a message has at most ${LINE_CHARACTERS_MAX} characters\n`)
@@ -128,16 +132,21 @@ export const talk = async (lines: Lines, chat: Chat, { stop }: Pick<ChatOperatio
   const abandoned = Promise.withResolvers<false>()
   let queue: Promise<void> = Promise.resolve()
   let waiting = 0
+  let issued = 0
+  /** Lines up to this one were typed before a STOP: what of them has not begun is not done. */
+  let dismissed = 0
   let isOpen = true
   let isStopping = false
-  const stopTurn = (): void => {
+  const stopTurn = (cause: StopCause): void => {
     isStopping = true
-    stop().then(({ stopped }) => {
+    dismissed = issued
+    stop(cause).then(({ stopped }) => {
       isStopping = stopped && waiting > 0
     }, failure.reject)
   }
-  const answer = async (line: string): Promise<void> => {
-    await chat.turn(line)
+  const answer = async (line: string, number: number): Promise<void> => {
+    if (number <= dismissed) chat.dismiss(line)
+    else await chat.turn(line)
     waiting--
     isStopping = false
     if (isOpen) lines.prompt() // a closed terminal throws at a prompt
@@ -147,15 +156,16 @@ export const talk = async (lines: Lines, chat: Chat, { stop }: Pick<ChatOperatio
     closed.resolve()
   })
   lines.on('SIGINT', () => {
-    if (waiting > 0 && !isStopping) return stopTurn()
+    if (waiting > 0 && !isStopping) return stopTurn('interrupt')
     if (waiting > 0) abandoned.resolve(false)
     lines.close()
   })
   lines.on('line', (line) => {
     if (line.trim() === '') return lines.prompt()
-    if (waiting > 0 && parseControlWord(line) === 'stop') return stopTurn()
+    if (waiting > 0 && parseControlWord(line) === 'stop') return stopTurn('word')
     waiting++
-    queue = queue.then(() => answer(line))
+    const number = ++issued
+    queue = queue.then(() => answer(line, number))
     queue.catch(failure.reject)
   })
   lines.prompt()

@@ -134,7 +134,7 @@ export const createChatNode = (
   }
 
   return {
-    operations: { say, stop: async () => (await reach()).operations.stop() },
+    operations: { say, stop: async (cause) => (await reach()).operations.stop(cause) },
     reach,
     failed: failure.promise,
     close: async () => {

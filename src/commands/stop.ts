@@ -16,7 +16,7 @@ export const runStop: RunCommand = async ({ home: given, json, io }) => {
       hint: "find it with 'pgrep -af src/cli.ts' and end it with kill -9; nothing that was acknowledged is lost",
     })
   }
-  const report = running ? await createControlClient(home.controlSocket).stop() : null
+  const report = running ? await createControlClient(home.controlSocket).stop('word') : null
   if (json) io.out(`${JSON.stringify({ running, ...(report ?? { stopped: false, dismissed: 0, frozen: false }) })}\n`)
   else io.out(`${report ? describeStop(report) : `No node is running in ${home.root}.`}\n`)
   return 0

@@ -47,7 +47,7 @@ export const createControlClient = (socket: string): Operations => {
   }
   return {
     status: () => call('/status'),
-    stop: () => call('/stop'),
+    stop: (cause) => call('/stop', { cause }),
     resume: () => call('/resume'),
     undo: () => call('/undo'),
     log: (limit) => call('/log', { limit }),

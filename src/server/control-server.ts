@@ -22,6 +22,7 @@ const eventsSchema = z.strictObject({
   ...{ after: z.int().nonnegative(), limit: z.int().min(1).max(1000), turn: turnSchema },
 })
 const budgetSchema = z.strictObject({ extension: budgetExtensionSchema.nullable() })
+const stopSchema = z.strictObject({ cause: z.enum(['word', 'interrupt']) })
 const nothing = z.strictObject({})
 
 export type ControlServer = { readonly close: () => Promise<void> }
@@ -39,7 +40,7 @@ export const startControlServer = (
   const speech = createSayStream(operations)
   const routes: Readonly<Record<string, Route>> = {
     '/status': route(nothing, () => operations.status()),
-    '/stop': route(nothing, () => operations.stop()),
+    '/stop': route(stopSchema, ({ cause }) => operations.stop(cause)),
     '/resume': route(nothing, () => operations.resume()),
     '/undo': route(nothing, () => operations.undo()),
     '/heard': route(heardSchema, async ({ messageId }) => speech.heard(messageId)),

@@ -71,9 +71,9 @@ describeWhen(reason === null, reason ?? '', 'a node', () => {
       await using it = await serve({ ...options, atPoint: (point) => point === 'tool.start' && started.resolve() })
       const answer = it.say('run sleep 60 && then write after.txt: no')
       await started.promise
-      expect((await it.node.operations.stop()).stopped).toBe(true)
+      expect((await it.node.operations.stop('word')).stopped).toBe(true)
       expect(await answer).toContain('Stopped.')
-      expect(await it.node.operations.stop()).toMatchObject({ stopped: false, frozen: true })
+      expect(await it.node.operations.stop('word')).toMatchObject({ stopped: false, frozen: true })
       expect(readdirSync(join(home, 'workspace'))).not.toContain('after.txt')
     })
   })

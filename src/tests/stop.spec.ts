@@ -38,9 +38,9 @@ describe('STOP', () => {
   test('twice within a minute freezes the node, also across a restart, until the owner says resume', async () => {
     await using it = createTestConversation({ answer: echo })
     const { freeze } = it
-    expect(await it.conversation.stop()).toEqual({ stopped: false, dismissed: 0, frozen: false })
+    expect(await it.conversation.stop('word')).toEqual({ stopped: false, dismissed: 0, frozen: false })
     it.loop.store.clock.advance(59_000)
-    expect(await it.conversation.stop()).toMatchObject({ frozen: true })
+    expect(await it.conversation.stop('word')).toMatchObject({ frozen: true })
     const channel = createTestChannel()
     channel.receive('m1', 'work')
     await it.serveAll(channel, it.restart())
@@ -55,8 +55,8 @@ describe('STOP', () => {
 
   test('twice with more than a minute between freezes nothing', async () => {
     await using it = createTestConversation({ answer: echo })
-    await it.conversation.stop()
+    await it.conversation.stop('word')
     it.loop.store.clock.advance(60_000)
-    expect(await it.conversation.stop()).toMatchObject({ frozen: false })
+    expect(await it.conversation.stop('word')).toMatchObject({ frozen: false })
   })
 })

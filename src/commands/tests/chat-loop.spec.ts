@@ -35,7 +35,9 @@ const createConversation = ({ endsAtStop = true } = {}) => {
   const running: (() => void)[] = []
   const begun: string[] = []
   let stops = 0
+  const dismissed: string[] = []
   const chat: Chat = {
+    dismiss: (text) => dismissed.push(text),
     turn: (text) => {
       begun.push(text)
       const { promise, resolve } = Promise.withResolvers<boolean>()
@@ -49,7 +51,7 @@ const createConversation = ({ endsAtStop = true } = {}) => {
     if (endsAtStop) endTurn()
     return STOPPED
   }
-  return { chat, stop, endTurn, begun, stops: () => stops }
+  return { chat, stop, endTurn, begun, dismissed, stops: () => stops }
 }
 
 /** Lets everything happen that waits for nothing outside. */
@@ -99,9 +101,9 @@ describe('at a terminal', () => {
     await settle() // its reply comes too late for a prompt, which would throw
   })
 
-  test('a line waits for the turn before it, but the word stop does not', async () => {
+  test('a line waits for the turn before it, the word stop does not, and what waited is not done', async () => {
     const terminal = createTerminal()
-    const { chat, stop, endTurn, begun, stops } = createConversation()
+    const { chat, stop, endTurn, begun, dismissed, stops } = createConversation()
     const talking = talk(terminal.lines, chat, { stop })
     terminal.type('one')
     terminal.type('two')
@@ -109,7 +111,10 @@ describe('at a terminal', () => {
     expect(begun).toEqual(['one'])
     terminal.type('stop')
     await settle()
-    expect([begun, stops()]).toEqual([['one', 'two'], 1])
+    expect([begun, dismissed, stops()]).toEqual([['one'], ['two'], 1])
+    terminal.type('three')
+    await settle()
+    expect(begun).toEqual(['one', 'three'])
     endTurn()
     terminal.ctrlD()
     expect(await talking).toBe(true)
@@ -117,7 +122,7 @@ describe('at a terminal', () => {
 
   test('a turn that fails ends the chat with its fault', async () => {
     const terminal = createTerminal()
-    const chat: Chat = { turn: () => Promise.reject(new Error('the disk is full')) }
+    const chat: Chat = { dismiss: () => {}, turn: () => Promise.reject(new Error('the disk is full')) }
     const talking = talk(terminal.lines, chat, { stop: async () => STOPPED })
     terminal.type('anything')
     expect(talking).rejects.toThrow('the disk is full')

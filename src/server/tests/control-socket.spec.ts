@@ -90,7 +90,7 @@ const listen = (operations: Partial<Operations> = {}) => {
 describe('operations over the socket', () => {
   test.each([
     ['status', (on: Operations) => on.status()],
-    ['stop', (on: Operations) => on.stop()],
+    ['stop', (on: Operations) => on.stop('word')],
     ['undo', (on: Operations) => on.undo()],
     ['log', (on: Operations) => on.log(2)],
     ['diff of a turn', (on: Operations) => on.diff('t1')],
