@@ -23,7 +23,7 @@ const PORT_MAX = 65_535
 const CAP_MICROS_MAX = 1_000_000 * MICROS_PER_UNIT
 
 const DEFAULT_MODEL = 'claude-sonnet-5-5'
-/** Uid and gid of tool calls when the node itself runs as root (DESIGN 4). */
+/** Uid and gid of tool calls when the node itself runs as root. */
 const DEFAULT_SANDBOX_USER = '10001:10000'
 
 const isTimezone = (zone: string): boolean => {

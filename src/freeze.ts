@@ -5,7 +5,7 @@
 import type { Journal } from './agent/journal.ts'
 import type { Clock } from './utils/clock.ts'
 
-/** A second STOP within this time means it (issue 3). */
+/** A second STOP within this time means it. */
 const FREEZE_WITHIN_MS = 60_000
 
 export type Freeze = {

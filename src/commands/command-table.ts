@@ -1,4 +1,4 @@
-/** The command line (DESIGN 6): names and forms are stable, scripts rely on them. */
+/** The command line: names and forms are stable, scripts rely on them. */
 import type { CommandEntry } from './command.types.ts'
 
 export const COMMANDS: readonly CommandEntry[] = [

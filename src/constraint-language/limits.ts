@@ -1,4 +1,4 @@
-/** Bytes of one rule file: V2's examples have 400; a file is read by its owner before it is accepted, forever. */
+/** Bytes of one rule file: ordinary ones have 400; a file is read by its owner before it is accepted, forever. */
 export const SOURCE_BYTES_MAX = 32 * 1024
 /** Syntax-tree nodes of one file. 32 KiB of ordinary code has about 8,000. */
 export const SYNTAX_NODES_MAX = 10_000

@@ -1,4 +1,4 @@
-/** The file tools, with the parameter names that models were trained on (facts: llm-loop 1). */
+/** The file tools, with the parameter names that models were trained on. */
 import { z } from 'zod'
 import { resolveWorkspacePath, WORKSPACE_ROOT } from '../permission-event.ts'
 import { PATH_BYTES_MAX } from '../permission-vocabulary.ts'
