@@ -67,16 +67,18 @@ export const createConversation = (parts: ConversationParts): Conversation => {
   }
 
   const stop = async (cause: StopCause, byMessage: string | null = null): Promise<StopReport> => {
+    const ended = turns.abort() // before anything is written: a full disk must not keep a turn running
     const frozen = cause === 'word' ? parts.freeze.noteStop() : parts.freeze.isFrozen()
     const dismissed = inbox.queued(DISMISSED_MAX).filter((message) => message.messageId !== byMessage)
-    const stopping = turns.stop(byMessage, { dismissed: dismissed.length, frozen }) // first what has effects
     for (const message of dismissed) {
       const started = startTurn(parts, message)
       if (started) endTurn(parts, started, NOT_BEGUN)
     }
-    const stopped = await stopping
+    const report = { stopped: ended !== null, dismissed: dismissed.length, frozen }
+    if (byMessage !== null) turns.explainStop(byMessage, report)
+    await ended
     void lane.run(drainOrFail)
-    return { stopped, dismissed: dismissed.length, frozen }
+    return report
   }
 
   return {
@@ -89,7 +91,9 @@ export const createConversation = (parts: ConversationParts): Conversation => {
         const message = { channel: channel.name, messageId: id, senderId, text }
         const isNew = inbox.accept(message)
         // The turn that it is to stop runs ahead of it in the lane.
-        if (isNew && parseControlWord(text) === 'stop' && parts.ownerGate(message).ok) void stop('word', id)
+        if (isNew && parseControlWord(text) === 'stop' && parts.ownerGate(message).ok) {
+          stop('word', id).catch(parts.onFatal)
+        }
         void lane.run(drainOrFail)
       }
       await lane.idle()

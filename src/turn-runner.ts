@@ -42,14 +42,13 @@ export const createTurnRunner = (parts: ConversationParts, channels: ReadonlyMap
 
   return {
     run,
-    /** Ends the running turn; false when none runs. `byMessage` is the message that said so, if one did. */
-    stop: async (byMessage: string | null, did: Omit<StopReport, 'stopped'>): Promise<boolean> => {
-      const turn = current
-      if (byMessage !== null) stops.set(byMessage, describeStop({ ...did, stopped: turn !== null }))
-      turn?.abort.abort(STOPPED)
-      await turn?.ended
-      return turn !== null
+    /** Ends the running turn; resolves when it has ended, and is null when none runs. */
+    abort: (): Promise<void> | null => {
+      current?.abort.abort(STOPPED)
+      return current?.ended ?? null
     },
+    /** What the message that was a STOP is answered with. */
+    explainStop: (messageId: string, report: StopReport): void => void stops.set(messageId, describeStop(report)),
     /** What is queued waits for the next start; only the running turn is ended. */
     shutDown: (): void => {
       ending = true

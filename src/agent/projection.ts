@@ -97,7 +97,7 @@ export const isToolUse = (block: AssistantBlock): block is ToolUseBlock => block
 
 type Reply = Pick<ModelReply, 'content' | 'stopReason'>
 
-/** A stored `model.message`. */
+/** A stored `model.message`: `parseModelReply` checked its blocks before they were stored, so only the frame is checked again. */
 export const readReply = (event: JournalEvent): Reply => modelMessage.parse(event.payload) as unknown as Reply
 
 /** Thinking alone is neither an answer nor something that the service takes back. */

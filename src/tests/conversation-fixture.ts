@@ -78,6 +78,7 @@ export type TestConversation = {
 export const createTestConversation = (
   options: LoopOptions & {
     /** By default a control word is noted, and answered with itself. */
+    readonly freeze?: (freeze: ConversationParts['freeze']) => ConversationParts['freeze']
     readonly answerControlWord?: (parts: AgentParts) => ConversationParts['answerControlWord']
   },
   replace: (parts: AgentParts) => AgentParts = (parts) => parts,
@@ -91,7 +92,7 @@ export const createTestConversation = (
   const restart = (ownerId: string | null = OWNER): Conversation =>
     createConversation({
       ...{ inbox, outbox, journal: loop.parts.journal },
-      freeze,
+      freeze: options.freeze?.(freeze) ?? freeze,
       ownerGate: createOwnerGate(ownerId),
       agentParts: async () => replace(loop.parts),
       answerControlWord: async (word, intent) => {

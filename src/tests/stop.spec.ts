@@ -35,6 +35,23 @@ describe('STOP', () => {
     expect(channel.sent.map(({ replyTo }) => replyTo).sort()).toEqual(['m1', 'm2', 'm3'])
   })
 
+  test('ends the running turn also when nothing can be written any more, and the node learns of that', async () => {
+    const model = slow()
+    const full = new Error('the disk is full')
+    const noteStop = () => {
+      throw full
+    }
+    await using it = createTestConversation({ answer: model.answer, freeze: (freeze) => ({ ...freeze, noteStop }) })
+    const channel = createTestChannel()
+    const end = it.serve(channel)
+    channel.receive('m1', 'work')
+    await model.begun
+    channel.receive('m2', 'stop')
+    expect((await channel.replyTo('m1')).text).toStartWith('Stopped.')
+    await end()
+    expect(it.faults).toEqual([full])
+  })
+
   test('twice within a minute freezes the node, also across a restart, until the owner says resume', async () => {
     await using it = createTestConversation({ answer: echo })
     const { freeze } = it
