@@ -18,7 +18,7 @@ console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), ca
 process.exitCode = 7
 `
 /** What the launcher itself needs; no npm, no bun, no apt-get. */
-const TOOLS = ['sh', 'cat', 'cmp', 'cp', 'dirname', 'grep', 'id', 'ln', 'mkdir', 'mv', 'readlink', 'rm', 'tail']
+const TOOLS = ['sh', 'cat', 'chmod', 'cmp', 'cp', 'dirname', 'grep', 'id', 'ln', 'mkdir', 'mv', 'readlink', 'rm', 'tail']
 const LOCAL_BUN = '.runtime/bun-1.4.5/node_modules/bun/bin/bun.exe'
 
 const createFolder = (): string => mkdtempSync(join(scratch, 'f'))
@@ -270,11 +270,17 @@ mkdir -p "$2/node_modules/bun/bin" && ln -s ${JSON.stringify(process.execPath)} 
     expect(started(await launch(join(root, 'bin/plaited')))).toMatchObject({ cwd: root })
   })
 
-  test('is taken from PATH when it is the pinned one, and brought when it is another', async () => {
+  test('is taken from PATH when it is the pinned one, and kept for the starts that do not find it there', async () => {
     const root = await createCheckout({ bun: true })
     const pinned = await createPath()
     symlinkSync(process.execPath, join(pinned, 'bun'))
     expect(started(await launch(join(root, 'bin/plaited'), { path: pinned }))).toMatchObject({ cwd: root })
+    expect(readdirSync(join(root, '.runtime'))).toEqual(['bun-1.4.5'])
+    expect(started(await launch(join(root, 'bin/plaited')))).toMatchObject({ cwd: root })
+  })
+
+  test('is brought when the one on PATH is of another version', async () => {
+    const root = await createCheckout({ bun: true })
     const other = await createPath({ bun: 'echo 1.0.0', npm: installs })
     expect((await launch(join(root, 'bin/plaited'), { path: other })).stderr).toContain('bringing Bun 1.4.5')
   })
