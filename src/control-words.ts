@@ -6,7 +6,8 @@ import type { Operations } from './operations.ts'
 import { parseMicros } from './utils/micros.ts'
 import { NodeError } from './utils/node-error.ts'
 
-export type ControlWord = 'stop' | 'resume' | 'status' | 'undo' | 'log' | 'help' | 'budget' | `budget +${string}`
+export type ControlWord =
+  'stop' | 'resume' | 'status' | 'questions' | 'undo' | 'log' | 'help' | 'budget' | `budget +${string}`
 
 /** Turns that `log` shows in a chat. */
 const LOG_TURNS_SHOWN = 10
@@ -15,6 +16,7 @@ const WORDS: ReadonlyMap<string, ControlWord> = new Map([
   ['stop', 'stop'],
   ['resume', 'resume'],
   ['status', 'status'],
+  ['questions', 'questions'],
   ['undo', 'undo'],
   ['undo the last change', 'undo'],
   ['log', 'log'],
@@ -23,13 +25,14 @@ const WORDS: ReadonlyMap<string, ControlWord> = new Map([
 ])
 
 const HELP = `I answer these words myself, without the model:
-  stop     end the running turn at once and drop what waits; twice within a minute freezes me
-  resume   let me work again after that
-  status   what runs, what was spent, which sandbox
-  undo     take back the last turn's changes
-  log      the last turns that changed something
-  budget   what is spent; "budget +2 today" or "budget +10 this month" raises a cap
-Everything else goes to the model.`
+  stop       end the running turn at once and drop what waits; twice within a minute freezes me
+  resume     let me work again after that
+  status     what runs, what was spent, which sandbox
+  questions  what I have asked you and wait for
+  undo       take back the last turn's changes
+  log        the last turns that changed something
+  budget     what is spent; "budget +2 today" or "budget +10 this month" raises a cap
+Everything else goes to the model; said while I work, it steers what I do.`
 
 const EXTENSION_FORMS = 'Say "budget +2 today" or "budget +10 this month".'
 
@@ -47,6 +50,9 @@ export const parseControlWord = (text: string): ControlWord | null => {
 /** Whether doing it once more after a crash does nothing twice: an extension is given once per message. */
 export const isRepeatable = (word: ControlWord): boolean => word !== 'undo'
 
+/** Whether it must not run beside a turn; all others are answered at once. */
+export const needsLane = (word: ControlWord): boolean => word === 'undo'
+
 /** What begins so is about money and never for the model, also when it is none of the forms: the answer names them. */
 const isExtensionWord = (word: string): word is `budget +${string}` => /^budget \+[^\n]{0,40}$/.test(word)
 
@@ -57,7 +63,10 @@ export const parseExtension = (text: string): BudgetExtension | null => {
   return micros ? { span: period?.toLowerCase() === 'today' ? 'day' : 'month', micros } : null
 }
 
-/** Runs inside the lane, between turns: `undo` must be one that does not wait for the lane. Contract: does not reject for operating faults. */
+/**
+ * `undo` runs in the lane, between turns, so it must be one that does not wait for the lane. Contract: does not reject for
+ * operating faults.
+ */
 export const answerControlWord = async (
   word: ControlWord,
   operations: Pick<Operations, 'status' | 'undo' | 'log' | 'budget' | 'resume'>,
@@ -66,6 +75,8 @@ export const answerControlWord = async (
     switch (word) {
       case 'stop':
         return 'Nothing is running.'
+      case 'questions':
+        return 'I have asked you nothing that is still open.'
       case 'resume':
         return (await operations.resume()) ? 'I work again. Say what to do.' : 'I was not frozen.'
       case 'status':

@@ -1,25 +1,22 @@
 /**
  * How a message travels. A channel yields it, the inbox stores it, the owner gate proves whose it is, the turn runs
  * under the permission gate and the sandbox, the workspace is committed, and the reply leaves through the outbox. One
- * lane: messages are answered in the order in which they came, each exactly once, also across a crash.
+ * lane: messages are answered in the order in which they came, each exactly once, also across a crash. What is said while
+ * a turn runs joins it before the model is asked again; a control word does not wait at all.
  */
-import { randomBytes } from 'node:crypto'
 import type { InboundMessage } from './agent/inbox.ts'
 import type { Channel } from './channels/channels.types.ts'
-import { parseControlWord } from './control-words.ts'
-import type { ConversationParts, StartedTurn, StopCause, StopReport } from './conversation.types.ts'
-import { createTurnRunner, deliver, endTurn } from './turn-runner.ts'
-import { createLane } from './utils/lane.ts'
+import { createReplySender, type ReplySender } from './channels/reply-sender.ts'
+import { createControlDesk } from './control-desk.ts'
+import type { ConversationParts, StopCause, StopReport } from './conversation.types.ts'
+import { endTurn, QUEUE_LOOK_MAX, startTurn } from './open-turn.ts'
+import { createTurnLane } from './turn-lane.ts'
+import { createTurnRunner } from './turn-runner.ts'
 
-/** Queued messages that one STOP dismisses; what is beyond stays queued. */
-const DISMISSED_MAX = 200
 const NOT_BEGUN = {
   end: 'stopped',
   text: 'Not done: you said stop before I began it. Say it again if you still want it.',
 } as const
-
-/** Turn ids need only be unique within a home. */
-const TURN_ID_BYTES = 6
 
 export type Conversation = {
   /**
@@ -38,106 +35,68 @@ export type Conversation = {
   readonly exclusive: <T>(task: () => Promise<T>) => Promise<T>
 }
 
-export const createConversation = (parts: ConversationParts): Conversation => {
-  const { inbox, outbox } = parts
-  const channels = new Map<string, Channel>()
-  const lane = createLane()
-  const turns = createTurnRunner(parts, channels)
+export const createConversation = (given: ConversationParts): Conversation => {
   let failed = false
-
-  // Replies leave through the lane only: two deliveries at once could send the same one twice.
-  const drain = async (): Promise<void> => {
-    for (const channel of channels.values()) await deliver(outbox, channel)
-    const interrupted = turns.isEnding() ? null : resumeTurn(parts)
-    if (interrupted) await turns.run(interrupted)
-    for (let message = inbox.next(); message && !turns.isEnding(); message = inbox.next()) {
-      const started = startTurn(parts, message)
-      if (started) await turns.run(started)
-    }
+  const onFatal = (error: unknown): void => {
+    if (!failed) given.onFatal(error)
+    failed = true
   }
+  const parts = { ...given, onFatal }
+  const { inbox } = parts
+  const channels = new Map<string, Channel>()
+  const senders = new Map<string, ReplySender>()
+  const turns = createTurnRunner(parts, channels)
+  const send = (channel: string): void => senders.get(channel)?.wake()
 
-  const drainOrFail = async (): Promise<void> => {
-    if (failed) return
-    try {
-      await drain()
-    } catch (error) {
-      failed = true
-      parts.onFatal(error)
-    }
-  }
+  const queued = (): readonly InboundMessage[] => inbox.queued(QUEUE_LOOK_MAX).filter((message) => !desk.has(message))
 
-  const stop = async (cause: StopCause, byMessage: string | null = null): Promise<StopReport> => {
+  const stop = async (cause: StopCause, by: InboundMessage | null = null): Promise<StopReport> => {
     const ended = turns.abort() // before anything is written: a full disk must not keep a turn running
+    lane.leaveInterrupted()
     const frozen = cause === 'word' ? parts.freeze.noteStop() : parts.freeze.isFrozen()
-    const dismissed = inbox.queued(DISMISSED_MAX).filter((message) => message.messageId !== byMessage)
+    const waiting = queued()
+    const end = waiting.findIndex((message) => message.messageId === by?.messageId)
+    const dismissed = end < 0 ? waiting : waiting.slice(0, end)
     for (const message of dismissed) {
       const started = startTurn(parts, message)
       if (started) endTurn(parts, started, NOT_BEGUN)
+      send(message.channel)
     }
-    const report = { stopped: ended !== null, dismissed: dismissed.length, frozen }
-    if (byMessage !== null) turns.explainStop(byMessage, report)
     await ended
-    void lane.run(drainOrFail)
-    return report
+    lane.wake()
+    return { stopped: ended !== null, dismissed: dismissed.length, frozen }
+  }
+
+  const desk = createControlDesk(parts, { stop: (message) => stop('word', message), onAnswered: send })
+  const lane = createTurnLane(parts, { turns, desk, queued, hasFailed: () => failed, onEnded: send })
+
+  const idle = async (): Promise<void> => {
+    await desk.idle() // a STOP wakes the lane when it is done
+    await lane.idle()
+    await Promise.all([...senders.values()].map((sender) => sender.idle()))
   }
 
   return {
     serve: async (channel, signal) => {
       channels.set(channel.name, channel)
+      const sender = createReplySender(parts, channel, signal)
+      senders.set(channel.name, sender)
       signal.addEventListener('abort', turns.shutDown, { once: true })
       if (signal.aborted) turns.shutDown()
-      void lane.run(drainOrFail)
-      for await (const { id, senderId, text } of channel.poll(signal)) {
-        const message = { channel: channel.name, messageId: id, senderId, text }
-        const isNew = inbox.accept(message)
-        // The turn that it is to stop runs ahead of it in the lane.
-        if (isNew && parseControlWord(text) === 'stop' && parts.ownerGate(message).ok) {
-          stop('word', id).catch(parts.onFatal)
-        }
-        void lane.run(drainOrFail)
+      sender.wake()
+      lane.wake()
+      for await (const { id, senderId, text, followUp = false } of channel.poll(signal)) {
+        const message = { channel: channel.name, messageId: id, senderId, text, followUp }
+        if (inbox.accept(message)) desk.take(message)
+        sender.wake()
+        lane.wake()
       }
-      await lane.idle()
+      await idle()
     },
     stop: (cause) => stop(cause),
     shutDown: turns.shutDown,
     runningTurn: turns.running,
-    idle: lane.idle,
-    exclusive: lane.run,
+    idle,
+    exclusive: lane.exclusive,
   }
-}
-
-/** Proves the sender and opens a turn; null when the sender is not the owner, which is recorded and nothing else. */
-const startTurn = ({ inbox, journal, ownerGate }: ConversationParts, message: InboundMessage): StartedTurn | null => {
-  const proof = ownerGate(message)
-  if (!proof.ok) {
-    journal.transaction('message.refused', () => {
-      inbox.refuse(message)
-      const payload = { channel: message.channel, senderId: message.senderId, reason: proof.reason }
-      journal.append({ type: 'message.refused', turn: null, payload })
-    })
-    return null
-  }
-  const id = `t${randomBytes(TURN_ID_BYTES).toString('hex')}`
-  journal.transaction('turn.start', () => {
-    const ref = `${message.channel}/${message.messageId}`
-    journal.append({ type: 'turn.start', turn: id, ref: id, payload: { channel: message.channel } })
-    journal.append({ type: 'message.in', turn: id, ref, payload: { text: message.text } })
-    inbox.take(message, id)
-  })
-  return { id, intent: proof.intent }
-}
-
-/** The turn that a crash interrupted, to go on with; one whose owner is no longer the owner is closed instead. */
-const resumeTurn = ({ inbox, journal, ownerGate }: ConversationParts): StartedTurn | null => {
-  const id = journal.openTurn()
-  if (id === null) return null
-  const message = inbox.ofTurn(id)
-  const proof = message ? ownerGate(message) : null
-  journal.append({ type: 'turn.resume', turn: id, payload: {} })
-  if (proof?.ok) return { id, intent: proof.intent }
-  journal.transaction('turn.end', () => {
-    journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: 'crashed' } })
-    if (message) inbox.refuse(message)
-  })
-  return null
 }

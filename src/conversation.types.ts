@@ -6,6 +6,7 @@ import type { Turn } from './agent/turn.types.ts'
 import type { OwnerGate } from './channels/owner-gate.ts'
 import type { ControlWord } from './control-words.ts'
 import type { Freeze } from './freeze.ts'
+import type { Timing } from './utils/timing.ts'
 
 export type ConversationParts = {
   readonly inbox: Inbox
@@ -13,6 +14,8 @@ export type ConversationParts = {
   readonly ownerGate: OwnerGate
   readonly journal: AgentParts['journal']
   readonly freeze: Freeze
+  /** Between attempts at sending a reply. */
+  readonly timing: Timing
   /** Made at the first turn: loading a model costs more than starting the node. */
   readonly agentParts: () => Promise<AgentParts>
   readonly answerControlWord: (word: ControlWord, intent: OwnerIntent) => Promise<string>

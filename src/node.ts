@@ -9,13 +9,13 @@ import { createJournal, type JournalHook } from './agent/journal.ts'
 import { takeLease } from './agent/lease.ts'
 import { createLedger } from './agent/ledger.ts'
 import { createLiveGate, createLiveRules, type LiveRules } from './agent/live-rules.ts'
-import { systemRetryTiming } from './agent/model-retry.ts'
 import { createOutbox } from './agent/outbox.ts'
 import { createPermissionEventBuilder } from './agent/permission-event.ts'
 import { openState } from './agent/persistence.ts'
 import { createSystemPrompt } from './agent/system-prompt.ts'
 import { createToolSet } from './agent/tools/tools.ts'
 import { createWorkspaceRepo } from './agent/workspace/workspace-repo.ts'
+import type { Channel } from './channels/channels.types.ts'
 import { createCliChannel } from './channels/cli/cli.ts'
 import { createOwnerGate } from './channels/owner-gate.ts'
 import { type Config, modelName, type Secrets, secretValues } from './config.ts'
@@ -32,6 +32,7 @@ import { type Clock, systemClock } from './utils/clock.ts'
 import { diskFault } from './utils/disk-fault.ts'
 import { lazy } from './utils/lazy.ts'
 import { createRedactor } from './utils/redact.ts'
+import { systemTiming } from './utils/timing.ts'
 
 export type PlaitedNode = {
   readonly operations: Operations
@@ -47,6 +48,8 @@ export type NodeOptions = {
   /** Default: nothing is logged. */
   readonly log?: NodeLog
   readonly clock?: Clock
+  /** Besides the local one, which is always there. */
+  readonly channels?: readonly Channel[]
   /** For tests, which must not call a service: default is the configured one. */
   readonly makeModel?: typeof createModel
   /** For crash tests: called at each durable point of the journal. */
@@ -99,7 +102,7 @@ const openStores = ({ config, log = silentLog, clock = systemClock, atPoint = ()
 }
 
 const compose = async (
-  { config, secrets, clock = systemClock, makeModel = createModel }: NodeOptions,
+  { config, secrets, clock = systemClock, channels = [], makeModel = createModel }: NodeOptions,
   rules: LiveRules,
   stores: ReturnType<typeof openStores>,
 ): Promise<PlaitedNode> => {
@@ -121,7 +124,7 @@ const compose = async (
   const agentParts = async (): Promise<AgentParts> => ({
     ...{ clock, journal, ledger, gate, sandbox: lanes.sandbox, tools: createToolSet(), workspace },
     model: await model.get(),
-    retry: systemRetryTiming,
+    retry: systemTiming,
     get systemPrompt() {
       return createSystemPrompt(rules.current().rules)
     },
@@ -133,7 +136,7 @@ const compose = async (
   failure.promise.catch(() => {}) // whoever serves sees it; a command that only reads does not serve
   const freeze = createFreeze(journal, clock)
   const conversation = createConversation({
-    ...{ inbox, outbox, journal, freeze },
+    ...{ inbox, outbox, journal, freeze, timing: systemTiming },
     ownerGate: createOwnerGate(config.ownerId),
     agentParts: lazy(agentParts).get,
     answerControlWord: (word, intent) =>
@@ -156,7 +159,8 @@ const compose = async (
     serve: async (signal) => {
       serving = true
       lanes.warm()
-      await Promise.race([conversation.serve(cli, signal), failure.promise])
+      const served = [cli, ...channels].map((channel) => conversation.serve(channel, signal))
+      await Promise.race([Promise.all(served), failure.promise])
     },
     close: async () => {
       conversation.shutDown()

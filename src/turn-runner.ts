@@ -1,11 +1,10 @@
-/** One turn at a time: its life from the first step to its reply, and the ways to end it from outside. */
+/** One turn at a time: its life from the first step to its end, and the ways to end it from outside. */
 import { runTurn } from './agent/agent.ts'
-import type { Outbox } from './agent/outbox.ts'
 import type { Turn, TurnEnding } from './agent/turn.types.ts'
 import type { Channel } from './channels/channels.types.ts'
 import { isRepeatable, parseControlWord } from './control-words.ts'
-import type { ConversationParts, StartedTurn, StopReport } from './conversation.types.ts'
-import { describeStop } from './describe.ts'
+import type { ConversationParts, StartedTurn } from './conversation.types.ts'
+import { endTurn, joinTurn } from './open-turn.ts'
 import { NodeError } from './utils/node-error.ts'
 
 /** Why a turn was ended from outside; the reply says it. */
@@ -16,41 +15,50 @@ const FROZEN = {
 } as const
 const SHUT_DOWN = 'Stopped: the node was shut down.'
 
-/** At most one turn at a time, and the ways to end it from outside. */
-export const createTurnRunner = (parts: ConversationParts, channels: ReadonlyMap<string, Channel>) => {
-  const { outbox } = parts
-  /** Messages that were a STOP when they came in, with what they did: their own turn only says so. */
-  const stops = new Map<string, string>()
+export type TurnRunner = {
+  /** `isStopped`: the owner said stop while nobody ran it; it ends as a stopped turn does. */
+  readonly run: (turn: StartedTurn, options?: { readonly isStopped: boolean }) => Promise<void>
+  /** Ends the running turn; resolves when it has ended, and is null when none runs. */
+  readonly abort: () => Promise<void> | null
+  /** What is queued waits for the next start; only the running turn is ended. */
+  readonly shutDown: () => void
+  readonly running: () => string | null
+  readonly isEnding: () => boolean
+}
+
+export const createTurnRunner = (parts: ConversationParts, channels: ReadonlyMap<string, Channel>): TurnRunner => {
   let current: { readonly turn: string; readonly abort: AbortController; readonly ended: Promise<void> } | null = null
   let ending = false
 
-  const run = async ({ id, intent }: StartedTurn): Promise<void> => {
+  const run = async (started: StartedTurn, { isStopped = false } = {}): Promise<void> => {
+    const { id, intent } = started
     const abort = new AbortController()
+    if (isStopped) abort.abort(STOPPED)
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
     const channel = channels.get(intent.channel)
     current = { turn: id, abort, ended }
+    const joinWaiting = (): boolean => {
+      const joined = joinTurn(parts, started)
+      for (const { messageId } of joined) channel?.progress?.(messageId, { kind: 'joined', to: intent.messageId })
+      return joined.length > 0
+    }
     try {
       const progress: Turn['progress'] = (event) => channel?.progress?.(intent.messageId, event)
-      const turn = { id, intent, signal: abort.signal, progress }
-      endTurn(parts, turn, await answer(parts, turn, stops))
+      const turn = { id, intent, signal: abort.signal, progress, joinWaiting }
+      endTurn(parts, turn, await answer(parts, turn))
     } finally {
       current = null
       end()
     }
-    if (channel) await deliver(outbox, channel)
   }
 
   return {
     run,
-    /** Ends the running turn; resolves when it has ended, and is null when none runs. */
-    abort: (): Promise<void> | null => {
+    abort: () => {
       current?.abort.abort(STOPPED)
       return current?.ended ?? null
     },
-    /** What the message that was a STOP is answered with. */
-    explainStop: (messageId: string, report: StopReport): void => void stops.set(messageId, describeStop(report)),
-    /** What is queued waits for the next start; only the running turn is ended. */
-    shutDown: (): void => {
+    shutDown: () => {
       ending = true
       current?.abort.abort(SHUT_DOWN)
     },
@@ -59,38 +67,8 @@ export const createTurnRunner = (parts: ConversationParts, channels: ReadonlyMap
   }
 }
 
-/** Reply, end and the answered message are one transaction: none of them exists without the others. */
-export const endTurn = (
-  { inbox, outbox, journal }: Pick<ConversationParts, 'inbox' | 'outbox' | 'journal'>,
-  { id, intent }: StartedTurn,
-  { end, text }: TurnEnding,
-): void =>
-  journal.transaction('turn.end', () => {
-    journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end, text } })
-    outbox.add({ key: id, channel: intent.channel, turn: id, replyTo: intent.messageId, text })
-    inbox.answered(id)
-  })
-
-/** Sends what waits, in order. What may have arrived stays marked as being sent, and goes out again as a repeat. */
-export const deliver = async (outbox: Outbox, channel: Channel): Promise<void> => {
-  for (const message of outbox.pending(channel.name)) {
-    outbox.sending(message.key)
-    const arrived = await channel.send(message).catch(() => 'unknown' as const)
-    if (arrived === true) outbox.sent(message.key)
-    else {
-      if (arrived === false && !message.repeat) outbox.unsent(message.key)
-      return
-    }
-  }
-}
-
-const answer = async (parts: ConversationParts, turn: Turn, stops: Map<string, string>): Promise<TurnEnding> => {
+const answer = async (parts: ConversationParts, turn: Turn): Promise<TurnEnding> => {
   const word = parseControlWord(turn.intent.text)
-  const did = stops.get(turn.intent.messageId)
-  if (word === 'stop' && did !== undefined) {
-    stops.delete(turn.intent.messageId)
-    return { end: 'control', text: did }
-  }
   if (!word) {
     if (parts.freeze.isFrozen()) return FROZEN
     const agent = await parts.agentParts().catch((error: unknown) => toNodeError(error))

@@ -32,7 +32,7 @@ const late: CrashReport['late'][number][] = []
 const end = new AbortController()
 const served = node.serve(end.signal)
 for (const { id, text } of messages) {
-  const reply = await node.operations.say({ messageId: id, text }, (event) => {
+  const reply = await node.operations.say({ messageId: id, text, followUp: true }, (event) => {
     if (event.kind === 'late-reply') late.push({ text: event.text, repeat: event.repeat })
   })
   replies.push(reply)

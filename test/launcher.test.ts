@@ -18,7 +18,22 @@ console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), ca
 process.exitCode = 7
 `
 /** What the launcher itself needs; no npm, no bun, no apt-get. */
-const TOOLS = ['sh', 'cat', 'chmod', 'cmp', 'cp', 'dirname', 'grep', 'id', 'ln', 'mkdir', 'mv', 'readlink', 'rm', 'tail']
+const TOOLS = [
+  'sh',
+  'cat',
+  'chmod',
+  'cmp',
+  'cp',
+  'dirname',
+  'grep',
+  'id',
+  'ln',
+  'mkdir',
+  'mv',
+  'readlink',
+  'rm',
+  'tail',
+]
 const LOCAL_BUN = '.runtime/bun-1.4.5/node_modules/bun/bin/bun.exe'
 
 const createFolder = (): string => mkdtempSync(join(scratch, 'f'))

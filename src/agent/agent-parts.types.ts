@@ -1,11 +1,11 @@
 /** What the loop works with, made once by the composition root. */
 import type { Clock } from '../utils/clock.ts'
+import type { Timing } from '../utils/timing.ts'
 import type { Sandbox } from './agent.types.ts'
 import type { PermissionGate } from './constraint-engine.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { Model } from './model/model.types.ts'
-import type { RetryTiming } from './model-retry.ts'
 import type { ToolSet } from './tools/tools.ts'
 import type { WorkspaceRepo } from './workspace/workspace.types.ts'
 
@@ -18,7 +18,7 @@ export type AgentParts = {
   readonly tools: ToolSet
   readonly model: Model
   /** Between attempts at a call of the model that failed. */
-  readonly retry: RetryTiming
+  readonly retry: Timing
   readonly workspace: WorkspaceRepo
   readonly systemPrompt: string
 }

@@ -9,7 +9,7 @@ import { callModel } from './call-model.ts'
 import { commitFound, commitTurn } from './commit-turn.ts'
 import type { JournalEvent } from './journal.ts'
 import { restAfterFailures } from './model-retry.ts'
-import { nextStep } from './next-step.ts'
+import { type ModelStep, nextStep } from './next-step.ts'
 import { createCallRunner } from './run-call.ts'
 import type { Turn, TurnEnding, TurnResult } from './turn.types.ts'
 
@@ -44,12 +44,17 @@ const runSteps = async (parts: AgentParts, turn: Turn): Promise<TurnEnding> => {
       for (const { ref } of next.calls) assert(journal.has('tool.result', ref), 'a call was run and has no result')
       continue
     }
-    const surrender = await restAfterFailures(parts.retry, turn, next.failures)
-    if (surrender) return surrender
-    if (turn.signal.aborted) continue
-    const refusal = await callModel(parts, turn, next)
+    const refusal = await askModel(parts, turn, next)
     if (refusal) return refusal
   }
+}
+
+/** Here the owner's words join; a turn that is to rest before it asks again hears them first. */
+const askModel = async (parts: AgentParts, turn: Turn, step: ModelStep): Promise<TurnEnding | null> => {
+  if (turn.joinWaiting()) return null
+  const surrender = await restAfterFailures(parts.retry, turn, step.failures)
+  if (surrender || turn.signal.aborted) return surrender
+  return callModel(parts, turn, step)
 }
 
 const describeStarted = (events: readonly JournalEvent[]): string => {

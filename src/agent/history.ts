@@ -19,10 +19,9 @@ export const selectHistory = (
   current: string,
   length: keyof typeof HISTORY_BYTES_MAX,
 ): readonly JournalEvent[] => {
-  const earlier = journal.turns(HISTORY_TURNS_MAX).filter((id) => id !== current)
   const turns: (readonly JournalEvent[])[] = []
   let bytes = 0
-  for (const id of earlier) {
+  for (const id of journal.turnsBefore(current, HISTORY_TURNS_MAX)) {
     // What a failed attempt had streamed is not sent, so it takes no room either.
     const sent = journal.ofTurn(id).filter((event) => event.type !== 'model.error')
     const events = sent.map(shorten)
@@ -31,7 +30,7 @@ export const selectHistory = (
     turns.push(events)
   }
   return turns
-    .slice(0, alignWindow(turns.length, journal.turnCount() - 1))
+    .slice(0, alignWindow(turns.length, journal.turnCountBefore(current)))
     .reverse()
     .flat()
 }

@@ -55,9 +55,9 @@ export type Journal = {
   readonly transaction: <T>(point: string, body: () => T) => T
   readonly ofTurn: (turn: string) => readonly JournalEvent[]
   readonly has: (type: JournalEventType, ref: string) => boolean
-  /** Newest first. */
-  readonly turns: (limit: number) => readonly string[]
-  readonly turnCount: () => number
+  /** Those that began before it, newest first. */
+  readonly turnsBefore: (turn: string, limit: number) => readonly string[]
+  readonly turnCountBefore: (turn: string) => number
   readonly after: (seq: number, limit: number) => readonly JournalEvent[]
   /** 0 while nothing has happened. */
   readonly lastSeq: () => number
@@ -88,11 +88,12 @@ export const createJournal = (state: State, clock: Clock, atPoint: JournalHook):
   const has = database.query<{ found: number }, [string, string]>(
     'select 1 as found from events where type = ? and ref = ?',
   )
-  const turns = database.query<{ turn: string }, [number]>(
-    `select turn from events where type = 'turn.start' order by seq desc limit ?`,
+  const began = `(select seq from events where type = 'turn.start' and ref = ?)`
+  const turnsBefore = database.query<{ turn: string }, [string, number]>(
+    `select turn from events where type = 'turn.start' and seq < ${began} order by seq desc limit ?`,
   )
-  const turnCount = database.query<{ count: number }, []>(
-    `select count(*) as count from events where type = 'turn.start'`,
+  const turnCountBefore = database.query<{ count: number }, [string]>(
+    `select count(*) as count from events where type = 'turn.start' and seq < ${began}`,
   )
   const after = database.query<Row, [number, number]>(
     'select seq, at, turn, type, ref, payload from events where seq > ? order by seq limit ?',
@@ -132,8 +133,8 @@ export const createJournal = (state: State, clock: Clock, atPoint: JournalHook):
     },
     ofTurn: (turn) => ofTurn.all(turn).map(toEvent),
     has: (type, ref) => has.get(type, ref) !== null,
-    turns: (limit) => turns.all(limit).map((row) => row.turn),
-    turnCount: () => turnCount.get()?.count ?? 0,
+    turnsBefore: (turn, limit) => turnsBefore.all(turn, limit).map((row) => row.turn),
+    turnCountBefore: (turn) => turnCountBefore.get(turn)?.count ?? 0,
     after: (seq, limit) => after.all(seq, limit).map(toEvent),
     lastSeq: () => lastSeq.get()?.seq ?? 0,
     newest: (type) => {

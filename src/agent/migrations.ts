@@ -138,4 +138,7 @@ export const MIGRATIONS: readonly string[] = [
     principal text not null
   ) strict;
   `,
+  `
+  alter table inbound add column follow_up integer not null default 0 check (follow_up in (0, 1));
+  `,
 ]

@@ -9,6 +9,7 @@
  * more often. Nothing here calls the model: each attempt is judged, reserved and settled like a first one.
  */
 import { z } from 'zod'
+import type { Timing } from '../utils/timing.ts'
 import type { JournalEvent } from './journal.ts'
 import type { Turn, TurnEnding } from './turn.types.ts'
 
@@ -29,7 +30,7 @@ const REASON_LENGTH_MAX = 500
 export type ModelFailure = z.output<typeof failureSchema>
 
 const failureSchema = z.object({
-  fault: z.enum(['unreachable', 'overloaded', 'rejected', 'unauthorized', 'unpaid', 'malformed']),
+  fault: z.enum(['unreachable', 'overloaded', 'rejected', 'too-long', 'unauthorized', 'unpaid', 'malformed']),
   status: z.int().nullable(),
   message: z.string(),
   /** Absent in journals of the first version. */
@@ -39,31 +40,9 @@ const failureSchema = z.object({
 /** A stored `model.error`. */
 export const readFailure = (event: JournalEvent): ModelFailure => failureSchema.parse(event.payload)
 
-/** Time and chance, so that tests need neither. Contract of `wait`: resolves when the signal aborts, never rejects. */
-export type RetryTiming = {
-  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
-  /** From 0 up to, not including, 1. */
-  readonly random: () => number
-}
-
-export const systemRetryTiming: RetryTiming = {
-  random: Math.random,
-  wait: (ms, signal) =>
-    new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      const timer = setTimeout(done, ms)
-      signal.addEventListener('abort', done)
-      if (signal.aborted) done()
-    }),
-}
-
 /** Rests as long as the failures since the last answer ask for; an ending when there is no use in trying again. */
 export const restAfterFailures = async (
-  { wait, random }: RetryTiming,
+  { wait, random }: Timing,
   turn: Pick<Turn, 'signal' | 'progress'>,
   failures: readonly ModelFailure[],
 ): Promise<TurnEnding | null> => {
@@ -81,7 +60,7 @@ export type RetryPlan =
   | { readonly kind: 'end'; readonly ending: TurnEnding }
 
 /** `failures` are those of one step, oldest first. */
-export const planRetry = (failures: readonly ModelFailure[], random: RetryTiming['random']): RetryPlan => {
+export const planRetry = (failures: readonly ModelFailure[], random: Timing['random']): RetryPlan => {
   const last = failures.at(-1)
   if (!last) return { kind: 'retry', waitMs: 0, reason: '' }
   const reason = last.message.slice(0, REASON_LENGTH_MAX).replace(/\s+/g, ' ').trim()
@@ -92,6 +71,10 @@ export const planRetry = (failures: readonly ModelFailure[], random: RetryTiming
     if (askedMs > RETRY_AFTER_MAX_MS) return park(`${reason}; it asks to be left alone for ${formatRest(askedMs)}`)
     if (delayMs === undefined) return park(`${reason}; I tried ${failures.length} times`)
     return { kind: 'retry', waitMs: Math.max(Math.round(delayMs * (1 + JITTER_SHARE * random())), askedMs), reason }
+  }
+  // Asked for again without most of the earlier conversation (next-step.ts).
+  if (last.fault === 'too-long' && failures.filter(({ fault }) => fault === last.fault).length === 1) {
+    return { kind: 'retry', waitMs: 0, reason }
   }
   if (last.fault === 'malformed' && alike <= MALFORMED_RETRIES_MAX) return { kind: 'retry', waitMs: 0, reason }
   return { kind: 'end', ending: { end: 'model-error', text: `${describeFault({ ...last, message: reason })} ${KEPT}` } }
@@ -115,12 +98,14 @@ const describeFault = ({ fault, status, message }: ModelFailure): string => {
   if (fault === 'malformed') {
     return `The model's answers did not parse, ${MALFORMED_RETRIES_MAX + 1} times (${message}). Nothing of them was run; say it again to retry.`
   }
+  if (fault === 'too-long') {
+    return `This does not fit into the model, even with most of the earlier conversation left out (${message}). Ask for less at a time, or choose a model with a larger context (PLAITED_MODEL).`
+  }
   return `The model service rejected the request (${message}).${REJECTED_MENDS.get(status) ?? ''}`
 }
 
 const REJECTED_MENDS: ReadonlyMap<number | null, string> = new Map([
   [404, ' Check the name of the model (PLAITED_MODEL).'],
-  [413, ' It is too large: ask for less at a time.'],
 ])
 
 const SECOND_MS = 1000

@@ -61,6 +61,8 @@ type Answer = Pick<ModelReply, 'content' | 'stopReason'> & { readonly ref: strin
 const toAnswer = (event: JournalEvent): Answer => ({ ref: event.ref, ...readReply(event) })
 
 const isOverflow = ({ stopReason }: Answer): boolean => stopReason === 'model_context_window_exceeded'
+const isTooLong = (event: JournalEvent): boolean =>
+  event.type === 'model.error' && readFailure(event).fault === 'too-long'
 const isPaused = ({ stopReason }: Answer): boolean => stopReason === 'pause_turn'
 
 /** How many answers up to the last one are alike. */
@@ -79,7 +81,7 @@ const askModel = (events: readonly JournalEvent[], answers: readonly Answer[]): 
       .slice(lastAnswer + 1)
       .filter((event) => event.type === 'model.error')
       .map(readFailure),
-    history: answers.some(isOverflow) ? 'short' : 'full',
+    history: answers.some(isOverflow) || events.some(isTooLong) ? 'short' : 'full',
   }
 }
 

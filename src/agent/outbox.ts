@@ -11,21 +11,27 @@ export type OutgoingMessage = {
   readonly key: string
   readonly channel: string
   readonly turn: string
-  /** The message that it answers. */
+  /** The message that the turn began with. */
   readonly replyTo: string
+  /** All messages that it answers, oldest first: that one, and those that joined the turn while it ran. */
+  readonly answers: readonly string[]
   readonly text: string
   /** It may have been delivered before. */
   readonly repeat: boolean
 }
 
 export type Outbox = {
-  readonly add: (message: Omit<OutgoingMessage, 'repeat'>) => void
+  readonly add: (message: Omit<OutgoingMessage, 'repeat' | 'answers'>) => void
+  /** Oldest first. */
   readonly pending: (channel: string) => readonly OutgoingMessage[]
   readonly sending: (key: string) => void
   /** The channel could not take it; it certainly has not arrived. */
   readonly unsent: (key: string) => void
   readonly sent: (key: string) => void
 }
+
+/** Read at once; the rest is read when these have left. */
+const PENDING_MAX = 100
 
 export const createOutbox = (state: State, clock: Clock): Outbox => {
   const { database } = state
@@ -42,9 +48,13 @@ export const createOutbox = (state: State, clock: Clock): Outbox => {
       text: string
       state: string
     },
-    [string]
+    [string, number]
   >(
-    `select key, channel, turn, reply_to as replyTo, text, state from outbox where channel = ? and state <> 'sent' order by seq`,
+    `select key, channel, turn, reply_to as replyTo, text, state from outbox
+     where channel = ? and state <> 'sent' order by seq limit ?`,
+  )
+  const answers = database.query<{ id: string }, [string]>(
+    'select message_id as id from inbound where turn = ? order by seq',
   )
   const mark = database.query<undefined, [string, string]>('update outbox set state = ? where key = ?')
   const setState = (...row: Parameters<typeof mark.run>): void => state.transaction(() => void mark.run(...row))
@@ -54,7 +64,11 @@ export const createOutbox = (state: State, clock: Clock): Outbox => {
         () => void insert.run(key, clock.now(), channel, turn, replyTo, text, OWNER_LANE, OWNER_PRINCIPAL),
       ),
     pending: (channel) =>
-      pending.all(channel).map(({ state: sent, ...row }) => ({ ...row, repeat: sent === 'sending' })),
+      pending.all(channel, PENDING_MAX).map(({ state: sent, ...row }) => ({
+        ...row,
+        answers: answers.all(row.turn).map(({ id }) => id),
+        repeat: sent === 'sending',
+      })),
     sending: (key) => setState('sending', key),
     unsent: (key) => setState('pending', key),
     sent: (key) => setState('sent', key),

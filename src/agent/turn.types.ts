@@ -4,6 +4,8 @@ import type { WorkspaceCommit } from './workspace/workspace.types.ts'
 /** What happens during a turn, for whoever is watching; the journal is the record. */
 export type TurnProgress =
   | { readonly kind: 'text'; readonly text: string }
+  /** The message is taken up by the turn that runs, which began with the message `to`: one reply answers both. */
+  | { readonly kind: 'joined'; readonly to: string }
   /** The text so far was cut off by a fault and is no answer; what follows, if anything, begins anew. */
   | { readonly kind: 'interrupted'; readonly reason: string }
   /** Nothing happens for so long: the model service is given a rest before it is asked again. */
@@ -42,5 +44,7 @@ export type Turn = {
   readonly intent: OwnerIntent
   /** Aborting ends the turn; the reason is a sentence for the owner. */
   readonly signal: AbortSignal
+  /** Takes up what the owner has said meanwhile: the model reads it next. false when there is nothing. */
+  readonly joinWaiting: () => boolean
   readonly progress: (progress: TurnProgress) => void
 }

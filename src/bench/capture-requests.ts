@@ -9,7 +9,6 @@ import { createAnthropicModel } from '../agent/model/anthropic.ts'
 import { priceOf } from '../agent/model/model-prices.ts'
 import { createMessagesApi } from '../agent/model/scripted/messages-api.ts'
 import { answerScript } from '../agent/model/scripted/script.ts'
-import { systemRetryTiming } from '../agent/model-retry.ts'
 import { createSystemPrompt } from '../agent/system-prompt.ts'
 import { createToolSet } from '../agent/tools/tools.ts'
 import type { Turn } from '../agent/turn.types.ts'
@@ -18,6 +17,7 @@ import { createOwnerGate, LOCAL_CHANNEL, LOCAL_OWNER } from '../channels/owner-g
 import type { Config } from '../config.ts'
 import { createSandboxLanes } from '../parts.ts'
 import { systemClock } from '../utils/clock.ts'
+import { systemTiming } from '../utils/timing.ts'
 import { openGate } from './open-gate.ts'
 
 /** Has a price, without which the node calls no model. */
@@ -71,7 +71,7 @@ const openAgent = (
       model: MODEL,
       price: priceOf(MODEL),
     }),
-    retry: systemRetryTiming,
+    retry: systemTiming,
     systemPrompt: createSystemPrompt(ruleSet.rules),
   }
   return { parts, close: state.close }
@@ -84,7 +84,8 @@ const sayOnce = async (
 ): Promise<void> => {
   const proof = createOwnerGate(null)({ channel: LOCAL_CHANNEL, senderId: LOCAL_OWNER, messageId: id, text })
   if (!proof.ok) throw new Error(`the owner gate refused: ${proof.reason}`)
-  const turn: Turn = { id, intent: proof.intent, signal: new AbortController().signal, progress: () => {} }
+  const signal = new AbortController().signal
+  const turn: Turn = { id, intent: proof.intent, signal, progress: () => {}, joinWaiting: () => false }
   parts.journal.append({ type: 'turn.start', turn: id, ref: id, payload: { channel: LOCAL_CHANNEL } })
   parts.journal.append({ type: 'message.in', turn: id, ref: `${LOCAL_CHANNEL}/${id}`, payload: { text } })
   const refusal = await callModel(parts, turn, { attempt: 0, history: 'full' })

@@ -1,12 +1,20 @@
 import type { TurnProgress } from '../agent/turn.types.ts'
 
-export type IncomingMessage = { readonly id: string; readonly senderId: string; readonly text: string }
+export type IncomingMessage = {
+  readonly id: string
+  readonly senderId: string
+  readonly text: string
+  /** Set: it gets a turn of its own. Unset: it steers the turn that runs when it comes. */
+  readonly followUp?: boolean
+}
 
 export type OutgoingMessage = {
   /** Deterministic: the same reply always has the same key. */
   readonly key: string
-  /** `id` of the message that it answers. */
+  /** `id` of the message that it answers; of the first, when it answers several. */
   readonly replyTo: string
+  /** All of them, oldest first. */
+  readonly answers: readonly string[]
   readonly text: string
   /** It may have arrived before: the node died while it was being sent. */
   readonly repeat: boolean
@@ -44,7 +52,7 @@ export type RemoteSpeaker = {
  * then. `messageId` must be new. @throws {NodeError} USAGE when it is not.
  */
 export type Say = (
-  message: { readonly messageId: string; readonly text: string },
+  message: { readonly messageId: string; readonly text: string; readonly followUp?: boolean },
   progress: (progress: ChannelProgress) => void,
   remote?: RemoteSpeaker,
 ) => Promise<string>

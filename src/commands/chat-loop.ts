@@ -1,12 +1,10 @@
 /**
  * Turns a stream of lines into messages and shows what comes back. Piped, one line is one turn and the next waits for its
- * reply; at a terminal a line typed while a turn runs waits for its place, and `stop` does not wait.
+ * reply; at a terminal a line goes out at once, and joins the turn that runs.
  */
 import { randomBytes } from 'node:crypto'
 import { createInterface, type Interface } from 'node:readline'
 import { renderProgress } from '../channels/cli/render.ts'
-import { parseControlWord } from '../control-words.ts'
-import type { StopCause } from '../conversation.types.ts'
 import type { Operations } from '../operations.ts'
 import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
@@ -23,28 +21,31 @@ export type ChatOperations = Pick<Operations, 'say' | 'stop'>
 export type Chat = {
   /** Sends a message, shows its progress and its reply; false when it was refused unsent. */
   readonly turn: (text: string) => Promise<boolean>
-  /** Shows that a line typed before a STOP is not sent any more. */
-  readonly dismiss: (text: string) => void
 }
 
 export const createChat = (
   operations: Pick<Operations, 'say'>,
   io: Io,
-  { streams }: { readonly streams: boolean },
+  { isTerminal }: { readonly isTerminal: boolean },
 ): Chat => {
   const run = randomBytes(6).toString('hex')
+  const own = new Set<string>()
   let count = 0
+  /** Several messages may be under way, and share the screen. */
+  let isMidLine = false
   return {
-    dismiss: (text) => io.out(`Not done, because you said stop: ${escapeUnsafeCharacters(text)}\n`),
     turn: async (text) => {
       if (text.length > LINE_CHARACTERS_MAX) {
         io.error(`plaited: a message has at most ${LINE_CHARACTERS_MAX} characters\n`)
         return false
       }
+      const messageId = `${run}-${++count}`
+      own.add(messageId)
       let streamed = ''
-      let isMidLine = false
-      const reply = await operations.say({ messageId: `${run}-${++count}`, text }, (progress) => {
-        if (progress.kind === 'text' && streams) {
+      let isAnsweredWithOther = false
+      const reply = await operations.say({ messageId, text, followUp: !isTerminal }, (progress) => {
+        if (progress.kind === 'joined') isAnsweredWithOther = own.has(progress.to)
+        if (progress.kind === 'text' && isTerminal) {
           streamed += progress.text
           isMidLine = !progress.text.endsWith('\n')
           io.out(escapeUnsafeCharacters(progress.text))
@@ -55,10 +56,12 @@ export const createChat = (
         isMidLine = false
         if (progress.kind !== 'commit') streamed = ''
       })
+      if (isAnsweredWithOther) return true
       // What was streamed is already on the screen; only what the node added is not.
       const goesOn = reply.startsWith(streamed.trim())
       const rest = goesOn ? reply.slice(streamed.trim().length) : reply
       io.out(`${isMidLine && !goesOn ? '\n' : ''}${escapeUnsafeCharacters(rest)}\n`)
+      isMidLine = false
       return true
     },
   }
@@ -70,7 +73,7 @@ export const runChatLoop = async (
   { io, signal }: { readonly io: Io; readonly signal: AbortSignal },
 ): Promise<boolean> => {
   if (signal.aborted) return false
-  const chat = createChat(operations, io, { streams: io.isTerminal })
+  const chat = createChat(operations, io, io)
   const unreadable = Promise.withResolvers<never>()
   io.stdin.on('error', (cause) => unreadable.reject(cannotRead(cause)))
   const lines = createInterface({
@@ -130,24 +133,17 @@ export const talk = async (lines: Lines, chat: Chat, { stop }: Pick<ChatOperatio
   const failure = Promise.withResolvers<never>()
   const closed = Promise.withResolvers<void>()
   const abandoned = Promise.withResolvers<false>()
-  let queue: Promise<void> = Promise.resolve()
-  let waiting = 0
-  let issued = 0
-  /** Lines up to this one were typed before a STOP: what of them has not begun is not done. */
-  let dismissed = 0
+  const waiting = new Set<Promise<void>>()
   let isOpen = true
   let isStopping = false
-  const stopTurn = (cause: StopCause): void => {
+  const stopTurn = (): void => {
     isStopping = true
-    dismissed = issued
-    stop(cause).then(({ stopped }) => {
-      isStopping = stopped && waiting > 0
+    stop('interrupt').then(({ stopped }) => {
+      isStopping = stopped && waiting.size > 0
     }, failure.reject)
   }
-  const answer = async (line: string, number: number): Promise<void> => {
-    if (number <= dismissed) chat.dismiss(line)
-    else await chat.turn(line)
-    waiting--
+  const answer = async (line: string): Promise<void> => {
+    await chat.turn(line)
     isStopping = false
     if (isOpen) lines.prompt() // a closed terminal throws at a prompt
   }
@@ -156,19 +152,18 @@ export const talk = async (lines: Lines, chat: Chat, { stop }: Pick<ChatOperatio
     closed.resolve()
   })
   lines.on('SIGINT', () => {
-    if (waiting > 0 && !isStopping) return stopTurn('interrupt')
-    if (waiting > 0) abandoned.resolve(false)
+    if (waiting.size > 0 && !isStopping) return stopTurn()
+    if (waiting.size > 0) abandoned.resolve(false)
     lines.close()
   })
   lines.on('line', (line) => {
     if (line.trim() === '') return lines.prompt()
-    if (waiting > 0 && parseControlWord(line) === 'stop') return stopTurn('word')
-    waiting++
-    const number = ++issued
-    queue = queue.then(() => answer(line, number))
-    queue.catch(failure.reject)
+    const answered = answer(line)
+      .catch(failure.reject)
+      .finally(() => waiting.delete(answered))
+    waiting.add(answered)
   })
   lines.prompt()
-  const everything = closed.promise.then(() => queue).then(() => true)
+  const everything = closed.promise.then(() => Promise.all(waiting)).then(() => true)
   return Promise.race([everything, abandoned.promise, failure.promise])
 }

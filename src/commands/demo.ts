@@ -36,7 +36,7 @@ export const runDemo: RunCommand = async ({ home, io, signal }) => {
     }
     io.out('plaited demo. The model is a script, no AI; the rules, the sandbox, git and the journal are real.\n\n')
     await runNodeWithChat({ node, socket: settings.config.home.controlSocket, log, signal }, async (operations) => {
-      const chat = createChat(operations, io, { streams: false })
+      const chat = createChat(operations, io, { isTerminal: false })
       for (const line of SCRIPT) {
         if (signal.aborted) return
         io.out(`you> ${line}\n`)

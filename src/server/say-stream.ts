@@ -12,7 +12,7 @@ import { type Fault, readBody } from './control-protocol.ts'
 const CONFIRM_TIMEOUT_MS = 10_000
 
 const messageId = z.string().regex(/^[\w.:-]{1,128}$/)
-const saySchema = z.strictObject({ messageId, text: z.string().max(1_000_000) })
+const saySchema = z.strictObject({ messageId, text: z.string().max(1_000_000), followUp: z.boolean().default(false) })
 export const heardSchema = z.strictObject({ messageId })
 
 export type SayStream = {

@@ -9,6 +9,7 @@ import { type Conversation, createConversation } from '../conversation.ts'
 import type { ConversationParts } from '../conversation.types.ts'
 import { createFreeze } from '../freeze.ts'
 import { createQueue } from '../utils/queue.ts'
+import type { Timing } from '../utils/timing.ts'
 
 export const OWNER = 'test:owner'
 
@@ -25,7 +26,7 @@ export type TestChannel = Channel & {
 }
 
 /** A channel beyond this machine: its senders are not the owner unless they are `OWNER`. */
-export const createTestChannel = (name = 'letters'): TestChannel => {
+export const createTestChannel = (name = 'letters', { followUp = true } = {}): TestChannel => {
   const messages = createQueue<IncomingMessage | null>()
   const arrived = new Map<string, PromiseWithResolvers<OutgoingMessage>>()
   const arrivalOf = (id: string) => {
@@ -43,7 +44,7 @@ export const createTestChannel = (name = 'letters'): TestChannel => {
       }
     },
     hangUp: () => messages.push(null),
-    receive: (id, text, senderId = OWNER) => messages.push({ id, senderId, text }),
+    receive: (id, text, senderId = OWNER) => messages.push({ id, senderId, text, followUp }),
     sent: [],
     replyTo: (id) => arrivalOf(id).promise,
     onSend: () => true,
@@ -78,6 +79,7 @@ export type TestConversation = {
 export const createTestConversation = (
   options: LoopOptions & {
     /** By default a control word is noted, and answered with itself. */
+    readonly timing?: Timing
     readonly freeze?: (freeze: ConversationParts['freeze']) => ConversationParts['freeze']
     readonly answerControlWord?: (parts: AgentParts) => ConversationParts['answerControlWord']
   },
@@ -93,6 +95,7 @@ export const createTestConversation = (
     createConversation({
       ...{ inbox, outbox, journal: loop.parts.journal },
       freeze: options.freeze?.(freeze) ?? freeze,
+      timing: options.timing ?? { wait: async () => {}, random: () => 0 },
       ownerGate: createOwnerGate(ownerId),
       agentParts: async () => replace(loop.parts),
       answerControlWord: async (word, intent) => {

@@ -26,7 +26,7 @@ describe('a message', () => {
       { channel: 'letters', senderId: 'test:stranger', reason: 'the sender is not the owner' },
     ])
     expect(it.inbox.counts()).toEqual({ queued: 0, refused: 2 })
-    expect(it.loop.parts.journal.turnCount()).toBe(1)
+    expect(it.loop.parts.journal.after(0, 100).filter(({ type }) => type === 'turn.start')).toHaveLength(1)
   })
 
   test('on a channel without a configured owner is nobody’s, also the owner’s', async () => {
@@ -126,9 +126,10 @@ describe('a control word', () => {
     const messages = ['undo', 'please do not undo', 'constructor', '__proto__', '/Status!', 'stop it', 'HELP']
     for (const [index, text] of messages.entries()) channel.receive(`m${index}`, text)
     await it.serveAll(channel)
-    expect(it.controlWords).toEqual(['undo', 'status', 'help'])
+    expect(it.controlWords.toSorted()).toEqual(['help', 'status', 'undo'])
     expect(it.loop.requests).toHaveLength(4)
-    expect(channel.sent.map(({ text }) => text)).toEqual([
+    const replies = new Map(channel.sent.map(({ replyTo, text }) => [replyTo, text]))
+    expect(messages.map((_, index) => replies.get(`m${index}`))).toEqual([
       'answer to undo',
       'an answer',
       'an answer',

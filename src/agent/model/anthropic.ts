@@ -233,12 +233,18 @@ const toModelError = (
 
 const statusError = (error: APIError, status: number, redact: Redactor): ModelError => {
   const retryAfterMs = parseRetryAfterMs(error.headers?.get('retry-after') ?? null)
-  return new ModelError(statusFault(status), `the model service answered ${status}: ${serviceMessage(error, redact)}`, {
+  const fault = isTooLong(status, error.apiMessage ?? '') ? 'too-long' : statusFault(status)
+  return new ModelError(fault, `the model service answered ${status}: ${serviceMessage(error, redact)}`, {
     status,
     cause: error,
     ...(retryAfterMs !== null && { retryAfterMs }),
   })
 }
+
+/** A request over the context is a plain 400, told apart by its words; compatible servers have their own. */
+const isTooLong = (status: number, message: string): boolean =>
+  status === 413 ||
+  (status === 400 && /prompt is too long|context (?:length|window|size)|too many tokens|maximum context/i.test(message))
 
 const statusFault = (status: number): ModelFault => {
   if (status === 401 || status === 403) return 'unauthorized'

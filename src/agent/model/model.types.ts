@@ -64,7 +64,8 @@ export type ModelPrice = {
 export type ModelFault =
   | 'unreachable' // no connection, reset, end of stream without message_stop, or silence
   | 'overloaded' // 429, 529, 5xx, or an error event in the stream
-  | 'rejected' // 400, 413: the request itself
+  | 'rejected' // 400: the request itself
+  | 'too-long' // 413, or a 400 that says so: the conversation does not fit into the model
   | 'unauthorized' // 401, 403
   | 'unpaid' // 402
   | 'malformed' // an answer that does not parse, cut tool JSON included unless stopReason `max_tokens` says why

@@ -7,6 +7,7 @@ const message = (messageId: string, channel = 'cli'): InboundMessage => ({
   messageId,
   senderId: 'local:owner',
   text: `text of ${messageId}`,
+  followUp: false,
 })
 
 describe('the inbox', () => {
@@ -17,7 +18,7 @@ describe('the inbox', () => {
     expect(inbox.accept({ ...message('m1'), text: 'changed on the way' })).toBe(false)
     const reopened = createInbox(store.reopen(), store.clock)
     expect(reopened.accept(message('m1'))).toBe(false)
-    expect(reopened.next()).toEqual(message('m1'))
+    expect(reopened.queued(1)[0]).toEqual(message('m1'))
     expect(reopened.counts().queued).toBe(1)
   })
 
@@ -27,7 +28,7 @@ describe('the inbox', () => {
     expect(inbox.accept(message('m1', 'one'))).toBe(true)
     expect(inbox.accept(message('m1', 'two'))).toBe(true)
     inbox.refuse(message('m1', 'one'))
-    expect(inbox.next()).toEqual(message('m1', 'two'))
+    expect(inbox.queued(1)[0]).toEqual(message('m1', 'two'))
   })
 
   test('gives messages in the order in which they came, whatever the clock says, and none twice', () => {
@@ -38,7 +39,7 @@ describe('the inbox', () => {
       store.clock.advance(-60_000)
     }
     const order: string[] = []
-    for (let next = inbox.next(); next; next = inbox.next()) {
+    for (let [next] = inbox.queued(1); next; [next] = inbox.queued(1)) {
       order.push(next.messageId)
       inbox.take(next, `turn-${next.messageId}`)
     }
@@ -54,7 +55,7 @@ describe('the inbox', () => {
     inbox.refuse(message('stranger'))
     inbox.take(message('owner'), 't1')
     inbox.answered('t1')
-    expect(inbox.next()).toBeNull()
+    expect(inbox.queued(1)).toEqual([])
     expect(inbox.accept(message('stranger'))).toBe(false)
     expect(inbox.counts()).toEqual({ queued: 0, refused: 1 })
   })

@@ -51,8 +51,9 @@ describe('the journal', () => {
       journal.append({ type: 'turn.start', turn, ref: turn, payload: {} })
       store.clock.advance(-10 * MINUTE_MS)
     }
-    expect(journal.turns(2)).toEqual(['t3', 't2'])
-    expect(journal.turnCount()).toBe(3)
+    expect(journal.turnsBefore('t3', 1)).toEqual(['t2'])
+    expect(journal.turnsBefore('t3', 9)).toEqual(['t2', 't1'])
+    expect(journal.turnCountBefore('t3')).toBe(2)
     expect(journal.after(1, 10).map(({ turn }) => turn)).toEqual(['t2', 't3'])
     expect(journal.after(0, 1).map(({ turn }) => turn)).toEqual(['t1'])
   })

@@ -123,6 +123,7 @@ export const createTestLoop = (options: LoopOptions): TestLoop => {
     workspace: { ...UNCHANGED, ...options.workspace },
     systemPrompt: 'You are a test.',
   }
+  let turns = 0
   const open: TestLoop['open'] = (id, text, ...left) => {
     journal.transaction('turn.start', () => {
       journal.append({ type: 'turn.start', turn: id, ref: id, payload: {} })
@@ -133,14 +134,15 @@ export const createTestLoop = (options: LoopOptions): TestLoop => {
   const run = async (id: string, text: string, signal = new AbortController().signal): Promise<TurnResult> => {
     const proof = createOwnerGate(null)({ channel: 'cli', senderId: 'local:owner', messageId: id, text })
     if (!proof.ok) throw new Error(proof.reason)
-    const result = await runTurn(parts, { id, intent: proof.intent, signal, progress: (event) => progress.push(event) })
+    const turn = { id, intent: proof.intent, signal, progress: (event: TurnProgress) => progress.push(event) }
+    const result = await runTurn(parts, { ...turn, joinWaiting: () => false })
     journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: result.end, text: result.text } })
     return result
   }
   return {
     ...{ parts, store, requests, ran, progress, waits, open },
     turn: async (text = 'do it', signal = new AbortController().signal) => {
-      const id = `t${journal.turnCount() + 1}`
+      const id = `t${++turns}`
       open(id, text)
       return run(id, text, signal)
     },

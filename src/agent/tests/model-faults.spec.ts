@@ -39,7 +39,7 @@ const FAULTS: readonly Fault[] = [
   { name: 'status 402', step: http(402), ...ONCE, words: 'no credit' },
   { name: 'status 403', step: http(403), ...ONCE, words: 'refused the key' },
   { name: 'status 404', step: http(404), ...ONCE, words: 'Check the name of the model' },
-  { name: 'status 413', step: http(413), ...ONCE, words: 'too large' },
+  { name: 'status 413', step: http(413), ...ONCE, attempts: 2, words: 'does not fit into the model' },
   { name: 'status 429', step: http(429), ...PARKED, words: 'answered 429: says the test; I tried 6 times' },
   { name: 'status 500', step: http(500), ...PARKED, words: 'answered 500' },
   { name: 'status 529', step: http(529), ...PARKED, words: 'answered 529' },
@@ -87,6 +87,12 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'a conversation that does not fit',
     step: { kind: 'reply', content: [text, bash('never')], stopReason: 'model_context_window_exceeded' },
+    ...{ attempts: 2, waits: [], end: 'model-error' },
+    words: 'does not fit into the model',
+  },
+  {
+    name: 'a conversation that a service refuses as too long',
+    step: { kind: 'http', status: 400, message: 'prompt is too long: 210000 tokens > 200000 maximum' },
     ...{ attempts: 2, waits: [], end: 'model-error' },
     words: 'does not fit into the model',
   },

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { systemTiming } from '../../utils/timing.ts'
 import type { Step } from '../model/scripted/messages-api.types.ts'
-import { type ModelFailure, planRetry, systemRetryTiming } from '../model-retry.ts'
+import { type ModelFailure, planRetry } from '../model-retry.ts'
 import { parseRules, ruleOf, ruleSetOf } from './gate-fixture.ts'
 import { bash, CHEAP, calls, createTestLoop, play, say } from './loop-fixture.ts'
 
@@ -78,11 +79,11 @@ describe('the plan after failures', () => {
 
 test('a rest ends when the turn is stopped, also when it was stopped before', async () => {
   const abort = new AbortController()
-  const rests = [1, 2].map(() => systemRetryTiming.wait(3_600_000, abort.signal))
+  const rests = [1, 2].map(() => systemTiming.wait(3_600_000, abort.signal))
   abort.abort()
   await Promise.all(rests)
-  await systemRetryTiming.wait(3_600_000, abort.signal)
-  await systemRetryTiming.wait(1, new AbortController().signal)
+  await systemTiming.wait(3_600_000, abort.signal)
+  await systemTiming.wait(1, new AbortController().signal)
   expect(abort.signal.aborted).toBe(true)
 })
 

@@ -21,13 +21,14 @@ export const createCliChannel = (): CliChannel => {
   const messages = createQueue<IncomingMessage>()
   const speakers = new Map<string, Speaker>()
   const deliver = async (message: OutgoingMessage): Promise<boolean> => {
-    const speaker = speakers.get(message.replyTo)
-    if (speaker) {
-      speakers.delete(message.replyTo)
-      speaker.resolve(message.repeat ? `(repeat) ${message.text}` : message.text)
-      await speaker.heard
-      return true
-    }
+    const waiting = message.answers.map((id) => ({ id, speaker: speakers.get(id) }))
+    const heard = waiting.flatMap(({ id, speaker }) => {
+      speakers.delete(id)
+      speaker?.resolve(message.repeat ? `(repeat) ${message.text}` : message.text)
+      return speaker ? [speaker.heard] : []
+    })
+    await Promise.all(heard)
+    if (heard.length > 0) return true
     const [anyone] = speakers.values()
     anyone?.progress({ kind: 'late-reply', text: message.text, repeat: message.repeat })
     return anyone !== undefined
@@ -38,7 +39,7 @@ export const createCliChannel = (): CliChannel => {
     poll: (signal) => messages.drain(signal),
     send: deliver,
     progress: (replyTo, progress) => speakers.get(replyTo)?.progress(progress),
-    say: ({ messageId, text }, progress, remote) => {
+    say: ({ messageId, text, followUp = false }, progress, remote) => {
       const { promise, resolve, reject } = Promise.withResolvers<string>()
       if (speakers.has(messageId)) {
         return Promise.reject(
@@ -50,7 +51,7 @@ export const createCliChannel = (): CliChannel => {
         speakers.delete(messageId)
         reject(remote.gone.reason)
       })
-      messages.push({ id: messageId, senderId: LOCAL_OWNER, text })
+      messages.push({ id: messageId, senderId: LOCAL_OWNER, text, followUp })
       return promise
     },
   }

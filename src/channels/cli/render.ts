@@ -15,6 +15,8 @@ export const renderProgress = (progress: ChannelProgress): string | null => {
     case 'text':
     case 'result':
       return null
+    case 'joined':
+      return '  joined   the turn that runs; one reply answers both'
     case 'call':
       return progress.outcome === 'allowed'
         ? `  allowed  ${safe(progress.summary)}`

@@ -35,9 +35,7 @@ const createConversation = ({ endsAtStop = true } = {}) => {
   const running: (() => void)[] = []
   const begun: string[] = []
   let stops = 0
-  const dismissed: string[] = []
   const chat: Chat = {
-    dismiss: (text) => dismissed.push(text),
     turn: (text) => {
       begun.push(text)
       const { promise, resolve } = Promise.withResolvers<boolean>()
@@ -51,7 +49,7 @@ const createConversation = ({ endsAtStop = true } = {}) => {
     if (endsAtStop) endTurn()
     return STOPPED
   }
-  return { chat, stop, endTurn, begun, dismissed, stops: () => stops }
+  return { chat, stop, endTurn, begun, stops: () => stops }
 }
 
 /** Lets everything happen that waits for nothing outside. */
@@ -101,28 +99,25 @@ describe('at a terminal', () => {
     await settle() // its reply comes too late for a prompt, which would throw
   })
 
-  test('a line waits for the turn before it, the word stop does not, and what waited is not done', async () => {
+  test('a line goes out while a turn runs, and Ctrl-D waits for the replies to all of them', async () => {
     const terminal = createTerminal()
-    const { chat, stop, endTurn, begun, dismissed, stops } = createConversation()
-    const talking = talk(terminal.lines, chat, { stop })
-    terminal.type('one')
-    terminal.type('two')
-    await settle()
-    expect(begun).toEqual(['one'])
-    terminal.type('stop')
-    await settle()
-    expect([begun, dismissed, stops()]).toEqual([['one'], ['two'], 1])
-    terminal.type('three')
-    await settle()
-    expect(begun).toEqual(['one', 'three'])
-    endTurn()
+    const { chat, stop, endTurn, begun } = createConversation()
+    let ended: boolean | null = null
+    const talking = talk(terminal.lines, chat, { stop }).then((answeredAll) => (ended = answeredAll))
+    for (const line of ['one', 'stop', 'two']) terminal.type(line)
+    expect(begun).toEqual(['one', 'stop', 'two'])
     terminal.ctrlD()
+    for (let left = 3; left > 0; left--) {
+      await settle()
+      expect(ended).toBeNull()
+      endTurn()
+    }
     expect(await talking).toBe(true)
   })
 
   test('a turn that fails ends the chat with its fault', async () => {
     const terminal = createTerminal()
-    const chat: Chat = { dismiss: () => {}, turn: () => Promise.reject(new Error('the disk is full')) }
+    const chat: Chat = { turn: () => Promise.reject(new Error('the disk is full')) }
     const talking = talk(terminal.lines, chat, { stop: async () => STOPPED })
     terminal.type('anything')
     expect(talking).rejects.toThrow('the disk is full')

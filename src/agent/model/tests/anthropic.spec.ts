@@ -215,7 +215,7 @@ describe('a fault of the service', () => {
     [402, 'unpaid'],
     [403, 'unauthorized'],
     [404, 'rejected'],
-    [413, 'rejected'],
+    [413, 'too-long'],
     [429, 'overloaded'],
     [500, 'overloaded'],
     [529, 'overloaded'],

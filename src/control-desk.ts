@@ -1,0 +1,56 @@
+/**
+ * Control words are answered beside the running turn, by the node alone: they work while the model thinks, and when it
+ * does not. Only those that change the workspace wait for the turn to end (`needsLane`), ahead of everything else.
+ *
+ * The answer is made first and recorded as a whole turn afterwards. A crash in between leaves the word in the queue, and
+ * the next start answers it; each of these words does nothing twice.
+ */
+import type { OwnerIntent } from './agent/agent.types.ts'
+import type { InboundMessage } from './agent/inbox.ts'
+import { type ControlWord, needsLane, parseControlWord } from './control-words.ts'
+import type { ConversationParts, StopReport } from './conversation.types.ts'
+import { describeStop } from './describe.ts'
+import { proveOwner, recordAnswered } from './open-turn.ts'
+
+export type ControlDesk = {
+  /** Answers the message when it is a word of the owner's that need not wait. */
+  readonly take: (message: InboundMessage) => void
+  /** Whether it is being answered, so that nobody else takes it from the queue. */
+  readonly has: (message: InboundMessage) => boolean
+  readonly idle: () => Promise<void>
+}
+
+export const createControlDesk = (
+  parts: ConversationParts,
+  {
+    stop,
+    onAnswered,
+  }: {
+    readonly stop: (message: InboundMessage) => Promise<StopReport>
+    readonly onAnswered: (channel: string) => void
+  },
+): ControlDesk => {
+  const open = new Map<string, Promise<void>>()
+  const keyOf = ({ channel, messageId }: InboundMessage) => `${channel}/${messageId}`
+
+  const answer = async (message: InboundMessage, intent: OwnerIntent, word: ControlWord): Promise<void> => {
+    const text = word === 'stop' ? describeStop(await stop(message)) : await parts.answerControlWord(word, intent)
+    recordAnswered(parts, { message, intent, ending: { end: 'control', text } })
+    onAnswered(message.channel)
+  }
+
+  return {
+    take: (message) => {
+      const word = parseControlWord(message.text)
+      if (word === null || needsLane(word) || open.has(keyOf(message))) return
+      const intent = proveOwner(parts, message)
+      if (intent === null) return
+      const answered = answer(message, intent, word)
+        .catch(parts.onFatal)
+        .finally(() => open.delete(keyOf(message)))
+      open.set(keyOf(message), answered)
+    },
+    has: (message) => open.has(keyOf(message)),
+    idle: async () => void (await Promise.all(open.values())),
+  }
+}

@@ -1,0 +1,96 @@
+/** How a turn begins, grows, and ends in the record: each step is one transaction over inbox, journal and outbox. */
+import { randomBytes } from 'node:crypto'
+import type { OwnerIntent } from './agent/agent.types.ts'
+import type { InboundMessage } from './agent/inbox.ts'
+import type { TurnEnding } from './agent/turn.types.ts'
+import { needsLane, parseControlWord } from './control-words.ts'
+import type { ConversationParts, StartedTurn } from './conversation.types.ts'
+
+type RecordParts = Pick<ConversationParts, 'inbox' | 'outbox' | 'journal' | 'ownerGate'>
+
+/** Turn ids need only be unique within a home. */
+const TURN_ID_BYTES = 6
+/** Waiting messages that one look at the queue takes in. */
+export const QUEUE_LOOK_MAX = 200
+
+/** Proves the sender and opens a turn; null when the sender is not the owner. */
+export const startTurn = (parts: RecordParts, message: InboundMessage): StartedTurn | null => {
+  const intent = proveOwner(parts, message)
+  return intent && parts.journal.transaction('turn.start', () => openTurn(parts, message, intent))
+}
+
+/** A turn that is over as soon as it is recorded. */
+export const recordAnswered = (
+  parts: RecordParts,
+  {
+    message,
+    intent,
+    ending,
+  }: { readonly message: InboundMessage; readonly intent: OwnerIntent; readonly ending: TurnEnding },
+): void => parts.journal.transaction('turn.end', () => closeTurn(parts, openTurn(parts, message, intent), ending))
+
+/** Reply, end and the answered messages are one transaction: none of them exists without the others. */
+export const endTurn = (parts: RecordParts, turn: StartedTurn, ending: TurnEnding): void =>
+  parts.journal.transaction('turn.end', () => closeTurn(parts, turn, ending))
+
+/**
+ * Takes up what waits at the head of the queue and may join: messages of the same channel that are no follow-ups. What
+ * changes the workspace as a control word waits for the end of the turn, and so does what came after it.
+ */
+export const joinTurn = (parts: RecordParts, turn: StartedTurn): readonly InboundMessage[] => {
+  const joined: InboundMessage[] = []
+  for (const message of parts.inbox.queued(QUEUE_LOOK_MAX)) {
+    const word = parseControlWord(message.text)
+    if (message.channel !== turn.intent.channel || message.followUp || (word && needsLane(word))) break
+    if (word || !proveOwner(parts, message)) continue // answered beside the turn; or refused
+    parts.journal.transaction('message.in', () => takeMessage(parts, message, turn.id))
+    joined.push(message)
+  }
+  return joined
+}
+
+/** The turn that a crash interrupted, to go on with; one whose owner is no longer the owner is closed instead. */
+export const resumeTurn = ({ inbox, journal, ownerGate }: RecordParts): StartedTurn | null => {
+  const id = journal.openTurn()
+  if (id === null) return null
+  const message = inbox.ofTurn(id)
+  const proof = message ? ownerGate(message) : null
+  journal.append({ type: 'turn.resume', turn: id, payload: {} })
+  if (proof?.ok) return { id, intent: proof.intent }
+  journal.transaction('turn.end', () => {
+    journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end: 'crashed' } })
+    if (message) inbox.refuse(message)
+  })
+  return null
+}
+
+/** null when the sender is not the owner, which is recorded and nothing else. */
+export const proveOwner = ({ inbox, journal, ownerGate }: RecordParts, message: InboundMessage): OwnerIntent | null => {
+  const proof = ownerGate(message)
+  if (proof.ok) return proof.intent
+  journal.transaction('message.refused', () => {
+    inbox.refuse(message)
+    const payload = { channel: message.channel, senderId: message.senderId, reason: proof.reason }
+    journal.append({ type: 'message.refused', turn: null, payload })
+  })
+  return null
+}
+
+const openTurn = (parts: RecordParts, message: InboundMessage, intent: OwnerIntent): StartedTurn => {
+  const id = `t${randomBytes(TURN_ID_BYTES).toString('hex')}`
+  parts.journal.append({ type: 'turn.start', turn: id, ref: id, payload: { channel: message.channel } })
+  takeMessage(parts, message, id)
+  return { id, intent }
+}
+
+const takeMessage = ({ inbox, journal }: RecordParts, message: InboundMessage, turn: string): void => {
+  const ref = `${message.channel}/${message.messageId}`
+  journal.append({ type: 'message.in', turn, ref, payload: { text: message.text } })
+  inbox.take(message, turn)
+}
+
+const closeTurn = ({ inbox, outbox, journal }: RecordParts, { id, intent }: StartedTurn, { end, text }: TurnEnding) => {
+  journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end, text } })
+  outbox.add({ key: id, channel: intent.channel, turn: id, replyTo: intent.messageId, text })
+  inbox.answered(id)
+}
