@@ -17,6 +17,8 @@ export type ControlDesk = {
   readonly take: (message: InboundMessage) => void
   /** Whether it is being answered, so that nobody else takes it from the queue. */
   readonly has: (message: InboundMessage) => boolean
+  /** How many are being answered. */
+  readonly count: () => number
   readonly idle: () => Promise<void>
 }
 
@@ -51,6 +53,7 @@ export const createControlDesk = (
       open.set(keyOf(message), answered)
     },
     has: (message) => open.has(keyOf(message)),
+    count: () => open.size,
     idle: async () => void (await Promise.all(open.values())),
   }
 }

@@ -29,6 +29,8 @@ export type Conversation = {
   /** Ends the running turn because the node ends; what is queued waits for the next start. */
   readonly shutDown: () => void
   readonly runningTurn: () => string | null
+  /** Control words that are being answered. */
+  readonly openWords: () => number
   /** Resolves when everything that was queued until now has ended. */
   readonly idle: () => Promise<void>
   /** Runs a task between turns. */
@@ -96,6 +98,7 @@ export const createConversation = (given: ConversationParts): Conversation => {
     stop: (cause) => stop(cause),
     shutDown: turns.shutDown,
     runningTurn: turns.running,
+    openWords: desk.count,
     idle,
     exclusive: lane.exclusive,
   }

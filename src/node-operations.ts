@@ -61,6 +61,7 @@ export const createOperations = (parts: OperationParts): Operations => {
   return {
     status: async () => {
       const check = await lanes.check()
+      const recorded = readRecordedStatus(stores, conversation.runningTurn(), parts.redact)
       const node = parts.describe()
       return {
         ...node,
@@ -68,7 +69,8 @@ export const createOperations = (parts: OperationParts): Operations => {
         pid: process.pid,
         upSeconds: Math.round((clock.now() - startedAt) / 1000),
         sandbox: check.available ? { mode: 'full' } : { mode: 'unavailable', reason: check.reason, mend: check.mend },
-        ...readRecordedStatus(stores, conversation.runningTurn(), parts.redact),
+        ...recorded,
+        queued: recorded.queued - conversation.openWords(), // the word that asks does not wait
       }
     },
     stop: conversation.stop,

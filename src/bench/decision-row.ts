@@ -1,7 +1,8 @@
 /** The whole gate: event built and checked, rules asked, and the decision in the chain on disk before the answer. */
 import { join } from 'node:path'
-import { openState, type State } from '../agent/persistence.ts'
+import { openState } from '../agent/persistence.ts'
 import type { Measurement } from './bench.types.ts'
+import { createBareInsert } from './create-bare-insert.ts'
 import { createRow } from './create-row.ts'
 import { openGate } from './open-gate.ts'
 import { FILE_WRITE } from './permission-examples.ts'
@@ -20,10 +21,17 @@ export const decisionMeasurement: Measurement = {
     try {
       const decide = () => gate.decide(FILE_WRITE, { turn: 'bench', toolUseId: 'bench' })
       const { outcome } = decide()
-      const { subject, floor } = await timePairs(decide, createBareInsert(state, bareState), {
-        ...PAIRS,
-        signal: lab.signal,
-      })
+      const { subject, floor } = await timePairs(
+        decide,
+        createBareInsert('bp_decisions', {
+          ...{ from: state, to: bareState },
+          uniqueOf: (n) => ({ seq: n, hash: `bench-${n}` }),
+        }),
+        {
+          ...PAIRS,
+          signal: lab.signal,
+        },
+      )
       return [
         createRow({
           name: NAME,
@@ -38,16 +46,4 @@ export const decisionMeasurement: Measurement = {
       bareState.close()
     }
   },
-}
-
-/** Inserts copies of the one row that is there, which must differ in what is unique. */
-const createBareInsert = (from: State, to: State): (() => unknown) => {
-  const row = from.database.query<Record<string, string | number | null>, []>('select * from bp_decisions').get()
-  if (!row) throw new Error('the decision was not recorded')
-  const columns = Object.keys(row)
-  const insert = to.database.query<undefined, [Record<string, string | number | null>]>(
-    `insert into bp_decisions (${columns.join(', ')}) values (${columns.map((column) => `$${column}`).join(', ')})`,
-  )
-  let seq = 0
-  return () => insert.run({ ...row, seq: ++seq, hash: `bench-${seq}` })
 }

@@ -1,6 +1,7 @@
 import type { Measurement } from './bench.types.ts'
 import { decisionMeasurement } from './decision-row.ts'
 import { gateMeasurements } from './gate-rows.ts'
+import { journalMeasurement } from './journal-row.ts'
 import { laneMeasurement } from './lane-rows.ts'
 import { requestMeasurement } from './request-row.ts'
 import { launcherMeasurement, startMeasurement } from './start-rows.ts'
@@ -11,6 +12,7 @@ import { turnMeasurement } from './turn-rows.ts'
 export const MEASUREMENTS: readonly Measurement[] = [
   ...gateMeasurements,
   decisionMeasurement,
+  journalMeasurement,
   startMeasurement,
   launcherMeasurement,
   requestMeasurement,

@@ -19,8 +19,8 @@ const PROMPT = 'you> '
 export type ChatOperations = Pick<Operations, 'say' | 'stop'>
 
 export type Chat = {
-  /** Sends a message, shows its progress and its reply; false when it was refused unsent. */
-  readonly turn: (text: string) => Promise<boolean>
+  /** Sends a message, shows its progress and its reply. `joined`: the reply is that of another message of this chat. */
+  readonly turn: (text: string) => Promise<'answered' | 'joined' | 'refused'>
 }
 
 export const createChat = (
@@ -37,7 +37,7 @@ export const createChat = (
     turn: async (text) => {
       if (text.length > LINE_CHARACTERS_MAX) {
         io.error(`plaited: a message has at most ${LINE_CHARACTERS_MAX} characters\n`)
-        return false
+        return 'refused'
       }
       const messageId = `${run}-${++count}`
       own.add(messageId)
@@ -56,13 +56,13 @@ export const createChat = (
         isMidLine = false
         if (progress.kind !== 'commit') streamed = ''
       })
-      if (isAnsweredWithOther) return true
+      if (isAnsweredWithOther) return 'joined'
       // What was streamed is already on the screen; only what the node added is not.
       const goesOn = reply.startsWith(streamed.trim())
       const rest = goesOn ? reply.slice(streamed.trim().length) : reply
-      io.out(`${isMidLine && !goesOn ? '\n' : ''}${escapeUnsafeCharacters(rest)}\n`)
+      if (isMidLine || rest !== '') io.out(`${isMidLine && !goesOn ? '\n' : ''}${escapeUnsafeCharacters(rest)}\n`)
       isMidLine = false
-      return true
+      return 'answered'
     },
   }
 }
@@ -113,7 +113,7 @@ const readAll = async (lines: Interface, chat: Chat, { io, signal }: Piped): Pro
     if (signal.aborted) return false
     if (line.trim() === '') continue
     io.out(`> ${escapeUnsafeCharacters(line)}\n`)
-    answeredAll = (await chat.turn(line)) && answeredAll
+    answeredAll = (await chat.turn(line)) !== 'refused' && answeredAll
   }
   return answeredAll
 }
@@ -143,9 +143,9 @@ export const talk = async (lines: Lines, chat: Chat, { stop }: Pick<ChatOperatio
     }, failure.reject)
   }
   const answer = async (line: string): Promise<void> => {
-    await chat.turn(line)
+    const came = await chat.turn(line)
     isStopping = false
-    if (isOpen) lines.prompt() // a closed terminal throws at a prompt
+    if (isOpen && came !== 'joined') lines.prompt() // a closed terminal throws at a prompt
   }
   lines.on('close', () => {
     isOpen = false

@@ -38,8 +38,8 @@ const createConversation = ({ endsAtStop = true } = {}) => {
   const chat: Chat = {
     turn: (text) => {
       begun.push(text)
-      const { promise, resolve } = Promise.withResolvers<boolean>()
-      running.push(() => resolve(true))
+      const { promise, resolve } = Promise.withResolvers<'answered'>()
+      running.push(() => resolve('answered'))
       return promise
     },
   }
