@@ -5,13 +5,13 @@ import { unsafeOperatorCall } from './agent/constraint-engine.ts'
 import { installSeedRules } from './agent/constraint-store.ts'
 import { createDecisionChain } from './agent/decision-chain.ts'
 import { createInbox } from './agent/inbox.ts'
-import { createJournal, type JournalHook } from './agent/journal.ts'
+import { createJournal } from './agent/journal.ts'
 import { takeLease } from './agent/lease.ts'
 import { createLedger } from './agent/ledger.ts'
 import { createLiveGate, createLiveRules, type LiveRules } from './agent/live-rules.ts'
 import { createOutbox } from './agent/outbox.ts'
 import { createPermissionEventBuilder } from './agent/permission-event.ts'
-import { openState } from './agent/persistence.ts'
+import { type CommitHook, openState } from './agent/persistence.ts'
 import { createSystemPrompt } from './agent/system-prompt.ts'
 import { createToolSet } from './agent/tools/tools.ts'
 import { createWorkspaceRepo } from './agent/workspace/workspace-repo.ts'
@@ -52,8 +52,8 @@ export type NodeOptions = {
   readonly channels?: readonly Channel[]
   /** For tests, which must not call a service: default is the configured one. */
   readonly makeModel?: typeof createModel
-  /** For crash tests: called at each durable point of the journal. */
-  readonly atPoint?: JournalHook
+  /** For crash tests: called with the name of each transaction, right after it is durable. */
+  readonly atPoint?: CommitHook
 }
 
 /**
@@ -76,15 +76,12 @@ export const createNode = async (options: NodeOptions): Promise<PlaitedNode> => 
 }
 
 /** Everything that lives in SQLite, held by the one process that has the lease. */
-const openStores = ({ config, log = silentLog, clock = systemClock, atPoint = () => {} }: NodeOptions) => {
+const openStores = ({ config, log = silentLog, clock = systemClock, atPoint }: NodeOptions) => {
   const lease = takeLease(config.home.lease)
-  const state = openState(config.home.state)
+  const state = openState(config.home.state, atPoint)
   const ledger = createLedger(state, { clock, timezone: config.timezone, caps: config.caps })
   ledger.settleAbandoned()
-  const journal = createJournal(state, clock, (point) => {
-    atPoint(point)
-    logNewRows()
-  })
+  const journal = createJournal(state, clock, () => logNewRows())
   const logNewRows = createJournalLog(journal, log)
   const stores = {
     journal,

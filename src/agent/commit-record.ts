@@ -31,7 +31,10 @@ export const createCommitRecord = (state: State): CommitRecord => {
   const list = database.query<Row, [number]>(`${select} order by c.seq desc limit ?`)
   return {
     add: ({ at, sha, kind, turn, subject, files, undoes }) =>
-      state.transaction(() => void insert.run(at, sha, kind, turn, subject, JSON.stringify(files), undoes)),
+      state.transaction(
+        'commit.record',
+        () => void insert.run(at, sha, kind, turn, subject, JSON.stringify(files), undoes),
+      ),
     undoable: (limit) => undoable.all(limit).map(toCommit),
     list: (limit) => list.all(limit).map(toCommit),
   }

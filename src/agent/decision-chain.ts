@@ -124,9 +124,9 @@ export const createDecisionChain = (state: State, clock: Clock): DecisionChain =
     return row.seq
   }
   return {
-    append: (entry) => state.transaction(() => append(entry)),
+    append: (entry) => state.transaction('decision', () => append(entry)),
     appendAll: (entries) => {
-      if (entries.length > 0) state.transaction(() => entries.forEach(append))
+      if (entries.length > 0) state.transaction('decisions', () => entries.forEach(append))
     },
     counts: () => ({ allowed: count.get('allowed')?.count ?? 0, blocked: count.get('blocked')?.count ?? 0 }),
     verify: () => verifyRows(all.iterate()),

@@ -54,17 +54,18 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
   const answered = database.query<undefined, [string]>(`update inbound set state = 'answered' where turn = ?`)
   const ofTurn = database.query<Row, [string]>(`select ${COLUMNS} from inbound where turn = ? order by seq limit 1`)
   const count = database.query<{ count: number }, [string]>('select count(*) as count from inbound where state = ?')
-  const setState = (...row: Parameters<typeof mark.run>): void => state.transaction(() => void mark.run(...row))
+  const setState = (name: string, ...row: Parameters<typeof mark.run>): void =>
+    state.transaction(name, () => void mark.run(...row))
   return {
     accept: ({ channel, messageId, senderId, text, followUp = false }) => {
       const row = [channel, messageId, clock.now(), senderId, text, followUp ? 1 : 0] as const
-      return state.transaction(() => insert.run(...row, OWNER_LANE, OWNER_PRINCIPAL).changes === 1)
+      return state.transaction('inbox.accept', () => insert.run(...row, OWNER_LANE, OWNER_PRINCIPAL).changes === 1)
     },
     isOver: (channel, messageId) => over.get(channel, messageId) !== null,
     queued: (limit) => queued.all(limit).map(toMessage),
-    take: ({ channel, messageId }, turn) => setState('taken', turn, channel, messageId),
-    refuse: ({ channel, messageId }) => setState('refused', null, channel, messageId),
-    answered: (turn) => state.transaction(() => void answered.run(turn)),
+    take: ({ channel, messageId }, turn) => setState('inbox.take', 'taken', turn, channel, messageId),
+    refuse: ({ channel, messageId }) => setState('inbox.refuse', 'refused', null, channel, messageId),
+    answered: (turn) => state.transaction('inbox.answered', () => void answered.run(turn)),
     ofTurn: (turn) => {
       const row = ofTurn.get(turn)
       return row && toMessage(row)

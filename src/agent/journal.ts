@@ -51,7 +51,7 @@ export type NewJournalEvent = {
 export type Journal = {
   /** Appends; an entry whose type and ref exist already is left as it is. */
   readonly append: (event: NewJournalEvent) => void
-  /** Runs `body` in one transaction; `point` is its name for crash tests. */
+  /** Runs `body` in one transaction; `point` is its name. */
   readonly transaction: <T>(point: string, body: () => T) => T
   readonly ofTurn: (turn: string) => readonly JournalEvent[]
   readonly has: (type: JournalEventType, ref: string) => boolean
@@ -66,7 +66,7 @@ export type Journal = {
   readonly endSession: (reason: 'shutdown') => void
 }
 
-/** Called with the name of a point right after it is durable: crash tests kill the process there. */
+/** Called with the name of a point right after it is durable. */
 export type JournalHook = (point: string) => void
 
 type Row = { seq: number; at: number; turn: string | null; type: JournalEventType; ref: string | null; payload: string }
@@ -112,7 +112,7 @@ export const createJournal = (state: State, clock: Clock, atPoint: JournalHook):
     append: ({ type, turn, ref, payload }) => {
       const at = clock.now()
       const written = { lane: OWNER_LANE, principal: OWNER_PRINCIPAL }
-      state.transaction(() =>
+      state.transaction(type, () =>
         insert.run(
           at,
           sessions.current(at),
@@ -127,7 +127,7 @@ export const createJournal = (state: State, clock: Clock, atPoint: JournalHook):
       if (!database.inTransaction) atPoint(type)
     },
     transaction: (point, body) => {
-      const result = state.transaction(body)
+      const result = state.transaction(point, body)
       if (!database.inTransaction) atPoint(point)
       return result
     },
@@ -170,7 +170,7 @@ const createSessions = (state: State, clock: Clock) => {
     },
     end: (reason: 'shutdown'): void => {
       const session = open.get()
-      if (session) state.transaction(() => void end.run(clock.now(), reason, session.id))
+      if (session) state.transaction('session.end', () => void end.run(clock.now(), reason, session.id))
     },
   }
 }

@@ -90,25 +90,25 @@ export const createLedger = (
 
   return {
     reserve: ({ turn, ref, kind, micros }) =>
-      transaction(() => {
+      transaction('ledger.reserve', () => {
         const broken = brokenCap(turn, micros)
         if (broken) return { ok: false, message: describeRefusal(micros, broken) }
         rows.reserve({ at: clock.now(), day: today(), turn, kind, ref, micros })
         return { ok: true }
       }),
-    settle: (ref, micros) => transaction(() => rows.settle(ref, micros)),
-    settleAbandoned: () => transaction(rows.settleAbandoned),
+    settle: (ref, micros) => transaction('ledger.settle', () => rows.settle(ref, micros)),
+    settleAbandoned: () => transaction('ledger.settleAbandoned', rows.settleAbandoned),
     spentToday,
     spentInTurn: rows.spentInTurn,
     budget,
     extend: ({ span, micros }, { grantedBy, message }) =>
-      transaction(() => {
+      transaction('ledger.extend', () => {
         const period = span === 'day' ? today() : monthOf(today())
         checkExtension(micros, rows.extensions(period).length)
         rows.extend({ at: clock.now(), period, micros, grantedBy, message })
       }),
     warningsFor: (turn) =>
-      transaction(() => {
+      transaction('ledger.warn', () => {
         const now = budget()
         return SPANS.flatMap((span) => {
           const { period, spentMicros, limitMicros } = now[span]

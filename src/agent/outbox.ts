@@ -57,10 +57,12 @@ export const createOutbox = (state: State, clock: Clock): Outbox => {
     'select message_id as id from inbound where turn = ? order by seq',
   )
   const mark = database.query<undefined, [string, string]>('update outbox set state = ? where key = ?')
-  const setState = (...row: Parameters<typeof mark.run>): void => state.transaction(() => void mark.run(...row))
+  const setState = (name: string, ...row: Parameters<typeof mark.run>): void =>
+    state.transaction(name, () => void mark.run(...row))
   return {
     add: ({ key, channel, turn, replyTo, text }) =>
       state.transaction(
+        'outbox.add',
         () => void insert.run(key, clock.now(), channel, turn, replyTo, text, OWNER_LANE, OWNER_PRINCIPAL),
       ),
     pending: (channel) =>
@@ -69,8 +71,8 @@ export const createOutbox = (state: State, clock: Clock): Outbox => {
         answers: answers.all(row.turn).map(({ id }) => id),
         repeat: sent === 'sending',
       })),
-    sending: (key) => setState('sending', key),
-    unsent: (key) => setState('pending', key),
-    sent: (key) => setState('sent', key),
+    sending: (key) => setState('outbox.sending', 'sending', key),
+    unsent: (key) => setState('outbox.unsent', 'pending', key),
+    sent: (key) => setState('outbox.sent', 'sent', key),
   }
 }

@@ -17,17 +17,20 @@ export type State = {
   readonly database: Database
   /**
    * Runs `body` in one transaction; nested calls become savepoints. Every write goes through here, so that its faults are
-   * readable. @throws {NodeError} as `openState`.
+   * readable and crash tests know of it by its name. @throws {NodeError} as `openState`.
    */
-  readonly transaction: <T>(body: () => T) => T
+  readonly transaction: <T>(name: string, body: () => T) => T
   readonly close: () => void
 }
+
+/** Called with the name of a transaction right after it is durable: crash tests kill the process there. */
+export type CommitHook = (name: string) => void
 
 /**
  * Opens the state for the one writer and brings its schema up to date.
  * @throws {NodeError} HOME_UNUSABLE, DISK_FULL or STATE_CORRUPT; the file is never replaced.
  */
-export const openState = (path: string): State =>
+export const openState = (path: string, onCommit: CommitHook = () => {}): State =>
   withReadableFaults(path, () => {
     refuseForeignFile(path)
     const database = new Database(path, { create: true, strict: true })
@@ -38,7 +41,7 @@ export const openState = (path: string): State =>
     database.run('PRAGMA synchronous = FULL')
     database.run('PRAGMA foreign_keys = ON')
     migrate(database, path)
-    return toState(database, path)
+    return toState(database, { path, onCommit })
   })
 
 /**
@@ -52,7 +55,7 @@ export const openStateForReading = (path: string): State | null =>
     const database = new Database(path, { readonly: true, strict: true })
     try {
       database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-      if (readVersion(database, path) === MIGRATIONS.length) return toState(database, path)
+      if (readVersion(database, path) === MIGRATIONS.length) return toState(database, { path, onCommit: () => {} })
     } catch (error) {
       database.close()
       throw error
@@ -94,9 +97,16 @@ const readHeader = (path: string): string => {
   }
 }
 
-const toState = (database: Database, path: string): State => ({
+const toState = (
+  database: Database,
+  { path, onCommit }: { readonly path: string; readonly onCommit: CommitHook },
+): State => ({
   database,
-  transaction: (body) => withReadableFaults(path, () => database.transaction(body).immediate()),
+  transaction: (name, body) => {
+    const result = withReadableFaults(path, () => database.transaction(body).immediate())
+    if (!database.inTransaction) onCommit(name)
+    return result
+  },
   close: () => database.close(),
 })
 

@@ -126,7 +126,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'test',
     summary: 'every check of the project: format, lint, types, unused code, tests',
-    usage: 'test [--only GLOB | PATH]...',
+    usage: 'test [--crash] [--only GLOB | PATH]...',
     raw: true,
     load: async () => {
       const { runTestCommand } = await import('./test.ts')

@@ -14,7 +14,14 @@ import { formatTestSummary, summarizeTestRun } from './test-summary.ts'
 /** Where the report goes. Contract: `write` must not throw. */
 export type TestCommandIo = { readonly write: (text: string) => void }
 
-type Step = { readonly name: string; readonly argv: readonly string[] }
+type Step = {
+  readonly name: string
+  readonly argv: readonly string[]
+  /** Besides what every step gets. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Gets the lines that begin with the step's name, as they come. */
+  readonly onLine?: (line: string) => void
+}
 type StepResult = { readonly exitCode: number; readonly output: string; readonly seconds: number }
 
 const PROJECT_ROOT = resolve(import.meta.dir, '../..')
@@ -26,6 +33,14 @@ const STEP_TIMEOUT_MS = 30 * 60_000
 const OUTPUT_BYTES_MAX = 1024 * 1024
 /** What programs need to start and to know that no person watches. Everything else could change what they report. */
 const ENVIRONMENT_NAMES = ['PATH', 'HOME', 'TMPDIR', 'CI', 'TERM']
+/** Suites that take minutes: its flag has one run in full after the tests, told so by its variable. */
+const LONG_SUITES: Readonly<
+  Record<string, { readonly name: string; readonly file: string; readonly variable: string }>
+> = {
+  '--crash': { name: 'crash', file: 'test/crash/campaign.test.ts', variable: 'PLAITED_TEST_CRASH' },
+}
+/** How often a long suite is looked at for how far it is, which it says in lines that begin with its name. */
+const LOOK_MS = 1000
 /** Printed by `describeWhen` of test/helpers.ts. */
 const SKIP_REASON = /^skipped: .*$/gm
 
@@ -38,12 +53,13 @@ const STATIC_STEPS: readonly Step[] = [
 
 /**
  * Runs every check and reports it, ending with `N passed, M failed` of the tests alone on a line. `args` narrow the
- * tests (a part of a path, or `--only GLOB`), never the static checks.
+ * tests (a part of a path, or `--only GLOB`), never the static checks; `--crash` adds the whole of a long suite.
  * @returns the exit code: 0 when all checks passed and at least one test ran, otherwise 1.
  * @throws {NodeError} USAGE
  */
 export const runTestCommand = async (args: readonly string[], io: TestCommandIo): Promise<number> => {
-  const testFiles = selectTestFiles(args)
+  const longSuites = args.flatMap((arg) => LONG_SUITES[arg] ?? [])
+  const testFiles = selectTestFiles(args.filter((arg) => LONG_SUITES[arg] === undefined))
   const scratch = mkdtempSync(join(tmpdir(), 'plaited-test-'))
   try {
     const failedSteps: string[] = []
@@ -57,10 +73,21 @@ export const runTestCommand = async (args: readonly string[], io: TestCommandIo)
       const result = await runStep(step, scratch)
       report(step.name, result, result.exitCode === 0)
     }
-    const tests = await runStep({ name: 'tests', argv: testArgv(testFiles) }, scratch)
-    const summary = summarizeTestRun(tests.exitCode, tests.output)
-    report('tests', tests, summary.failed === 0 && summary.passed > 0)
-    for (const [reason] of tests.output.matchAll(SKIP_REASON)) io.write(`${reason}\n`)
+    const summary = { passed: 0, failed: 0, skipped: 0 }
+    const runTests = async (step: Step) => {
+      const result = await runStep(step, scratch)
+      const { passed, failed, skipped } = summarizeTestRun(result.exitCode, result.output)
+      report(step.name, result, failed === 0 && passed > 0)
+      for (const [reason] of result.output.matchAll(SKIP_REASON)) io.write(`${reason}\n`)
+      summary.passed += passed
+      summary.failed += failed
+      summary.skipped += skipped
+    }
+    await runTests({ name: 'tests', argv: testArgv(testFiles) })
+    for (const { name, file, variable } of longSuites) {
+      const onLine = (line: string) => io.write(`        ${line}\n`)
+      await runTests({ name, argv: testArgv([file]), environment: { [variable]: 'whole' }, onLine })
+    }
     if (failedSteps.length > 0) io.write(`failed: ${failedSteps.join(', ')}\n`)
     io.write(`${formatTestSummary(summary)}\n`)
     return failedSteps.length === 0 ? 0 : 1
@@ -76,7 +103,7 @@ const selectTestFiles = (args: readonly string[]): readonly string[] | null => {
     if (arg === '--only' && args[index + 1] !== undefined) continue
     if (arg.startsWith('-')) {
       throw new NodeError('USAGE', `test does not know ${arg}`, {
-        hint: 'plaited test [--only GLOB | PART_OF_A_PATH]...',
+        hint: `plaited test [--only GLOB | PART_OF_A_PATH]... [${Object.keys(LONG_SUITES).join('] [')}]`,
       })
     }
     filters.push(arg)
@@ -105,13 +132,33 @@ const runStep = async (step: Step, scratch: string): Promise<StepResult> => {
   const startedAt = performance.now()
   const child = Bun.spawn([process.execPath, ...step.argv], {
     cwd: PROJECT_ROOT,
-    env: Object.fromEntries(ENVIRONMENT_NAMES.map((name) => [name, Bun.env[name]])),
+    env: { ...Object.fromEntries(ENVIRONMENT_NAMES.map((name) => [name, Bun.env[name]])), ...step.environment },
     stdio: ['ignore', output, output],
     timeout: STEP_TIMEOUT_MS,
     killSignal: 'SIGKILL',
   })
   closeSync(output)
+  const follower = step.onLine && followLines(outputPath, step.name, step.onLine)
   const exitCode = await child.exited
+  await follower?.[Symbol.asyncDispose]()
   const seconds = (performance.now() - startedAt) / 1000
   return { exitCode, output: await Bun.file(outputPath).slice(-OUTPUT_BYTES_MAX).text(), seconds }
+}
+
+/** Tells the lines of a growing file that begin with a name, each once. */
+const followLines = (path: string, name: string, onLine: (line: string) => void): AsyncDisposable => {
+  let told = 0
+  const look = async () => {
+    const lines = (await Bun.file(path).text()).split('\n').slice(0, -1)
+    const named = lines.filter((line) => line.startsWith(`${name}: `))
+    for (const line of named.slice(told)) onLine(line)
+    told = named.length
+  }
+  const timer = setInterval(() => void look(), LOOK_MS)
+  return {
+    [Symbol.asyncDispose]: () => {
+      clearInterval(timer)
+      return look()
+    },
+  }
 }

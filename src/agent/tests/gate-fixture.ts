@@ -57,7 +57,7 @@ export const createTestGate = (ruleSet: RuleSet): TestGate => {
     bash: (cmd) => decide({ type: 'permission:bash:exec', input: { cmd } }),
     write: (path) => decide({ type: 'permission:file:write', input: { path } }),
     rows: () => store.state().database.query<DecisionRow, []>('select * from bp_decisions order by seq').all(),
-    atOnce: store.state().transaction,
+    atOnce: (record) => store.state().transaction('test', record),
     [Symbol.dispose]: store[Symbol.dispose],
   }
 }

@@ -63,7 +63,7 @@ describe('the state', () => {
     expect([pragma('synchronous'), pragma('journal_mode'), pragma('foreign_keys')]).toEqual([2, 'wal', 1])
     const reader = openStateForReading(store.path)
     expect(() => reader?.database.run('delete from sessions')).toThrow('readonly')
-    const write = () => reader?.transaction(() => reader.database.run('delete from sessions'))
+    const write = () => reader?.transaction('test', () => reader.database.run('delete from sessions'))
     expect(write).toThrow(expect.objectContaining({ code: 'HOME_UNUSABLE' }))
     reader?.close()
   })
@@ -91,16 +91,41 @@ describe('the state', () => {
         'owner',
         'owner',
       ])
-    transaction(() => {
+    transaction('outer', () => {
       insert(1)
       expect(() =>
-        transaction(() => {
+        transaction('inner', () => {
           insert(2)
           throw new Error('inner')
         }),
       ).toThrow('inner')
     })
     expect(database.query('select id from sessions').values()).toEqual([[1]])
+  })
+
+  test('tells of each transaction once it is durable, and of none that is part of another or fails', () => {
+    using folder = createTestFolder()
+    const told: string[] = []
+    const path = join(folder.path, 'events.sqlite')
+    const state = openState(path, (name) => {
+      using reader = new Database(path, { readonly: true })
+      told.push(`${name}: ${reader.query('select id from sessions').values().flat()}`)
+    })
+    const insert = (id: number) => {
+      state.database.run(
+        `insert into sessions (id, started_at, last_at, lane, principal) values (${id}, 1, 1, 'a', 'a')`,
+      )
+    }
+    state.transaction('first', () => insert(1))
+    const fail = () =>
+      state.transaction('failing', () => {
+        insert(2)
+        throw new Error('failed')
+      })
+    expect(fail).toThrow('failed')
+    state.transaction('outer', () => state.transaction('inner', () => insert(3)))
+    state.close()
+    expect(told).toEqual(['first: 1', 'outer: 1,3'])
   })
 })
 
