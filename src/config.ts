@@ -6,6 +6,8 @@ import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
+import type { SandboxLimits, SandboxMode } from './agent/sandbox/sandbox.types.ts'
+import { parseSandboxLimits, SANDBOX_LIMITS } from './agent/sandbox/sandbox-limits.ts'
 import { type Home, homePaths } from './home.ts'
 import { LOG_LEVELS, type LogLevel } from './utils/log.ts'
 import { MICROS_PER_UNIT, parseMicros } from './utils/micros.ts'
@@ -62,6 +64,19 @@ export const variables = {
   PLAITED_CAP_MONTH_USD: usd
     .default('50')
     .describe('the most that a month may cost; `budget +10 this month` raises it'),
+  PLAITED_SANDBOX: z
+    .enum(['full', 'shared-proc'], 'must be full or shared-proc')
+    .default('full')
+    .describe('`shared-proc` where a container masks /proc: weaker, commands see outside processes'),
+  PLAITED_SANDBOX_LIMITS: text
+    .transform((given, context) => {
+      const parsed = parseSandboxLimits(given)
+      if (parsed.ok) return parsed.limits
+      for (const message of parsed.faults) context.addIssue({ code: 'custom', message })
+      return z.NEVER
+    })
+    .optional()
+    .describe('limits of calls and workspace, such as `wall=5m,memory=4GiB`; `sandbox limits` lists them'),
   PLAITED_SANDBOX_UID: text
     .regex(/^0*[1-9]\d{0,8}:0*[1-9]\d{0,8}$/, 'must be UID:GID, and neither may be 0, which is root')
     .default(DEFAULT_SANDBOX_USER)
@@ -99,6 +114,8 @@ export type Config = {
   }
   /** null when the node does not run as root: tool calls then keep its uid. */
   readonly dropTo: { readonly uid: number; readonly gid: number } | null
+  readonly sandboxMode: SandboxMode
+  readonly sandboxLimits: SandboxLimits
   readonly ownerId: string | null
   /** null: each command has its own default. */
   readonly logLevel: LogLevel | null
@@ -160,6 +177,8 @@ export const readConfig = (
         monthMicros: toMicros(values.PLAITED_CAP_MONTH_USD),
       },
       dropTo: isRoot() ? { uid: uid ?? 0, gid: gid ?? 0 } : null,
+      sandboxMode: values.PLAITED_SANDBOX,
+      sandboxLimits: values.PLAITED_SANDBOX_LIMITS ?? SANDBOX_LIMITS,
       ownerId: values.OWNER_ID ?? null,
       logLevel: values.PLAITED_LOG ?? null,
     },

@@ -1,13 +1,24 @@
 /** Words that the node answers itself, without the model: they work when the model does not. */
 
 import type { BudgetExtension } from './agent/ledger.types.ts'
-import { describeBudget, describeLog, describeStatus, describeUndo } from './describe.ts'
-import type { Operations } from './operations.ts'
+import { describeBudget, describeLog, describeRestore, describeStatus, describeUndo } from './describe.ts'
+import { type Operations, parseRestore } from './operations.ts'
 import { parseMicros } from './utils/micros.ts'
 import { NodeError } from './utils/node-error.ts'
 
 export type ControlWord =
-  'stop' | 'resume' | 'status' | 'questions' | 'undo' | 'log' | 'help' | 'budget' | `budget +${string}`
+  | 'stop'
+  | 'resume'
+  | 'status'
+  | 'questions'
+  | 'undo'
+  | `undo ${string}`
+  | 'redo'
+  | `restore ${string}@${string}`
+  | 'log'
+  | 'help'
+  | 'budget'
+  | `budget +${string}`
 
 /** Turns that `log` shows in a chat. */
 const LOG_TURNS_SHOWN = 10
@@ -19,6 +30,7 @@ const WORDS: ReadonlyMap<string, ControlWord> = new Map([
   ['questions', 'questions'],
   ['undo', 'undo'],
   ['undo the last change', 'undo'],
+  ['redo', 'redo'],
   ['log', 'log'],
   ['budget', 'budget'],
   ['help', 'help'],
@@ -29,7 +41,9 @@ const HELP = `I answer these words myself, without the model:
   resume     let me work again after that
   status     what runs, what was spent, which sandbox
   questions  what I have asked you and wait for
-  undo       take back the last turn's changes
+  undo       take back the last turn's changes; "undo TURN" takes back that turn
+  redo       take back the last undo
+  restore    "restore FILE@TURN" brings a file back to what it was after that turn
   log        the last turns that changed something
   budget     what is spent; "budget +2 today" or "budget +10 this month" raises a cap
 Everything else goes to the model; said while I work, it steers what I do.`
@@ -38,20 +52,25 @@ const EXTENSION_FORMS = 'Say "budget +2 today" or "budget +10 this month".'
 
 /** Only a whole message counts: `/stop`, `STOP!`, `undo`; "please do not stop" is for the model. */
 export const parseControlWord = (text: string): ControlWord | null => {
-  const word = text
+  const given = text
     .trim()
-    .toLowerCase()
     .replace(/^\//, '')
     .replace(/[.!]+$/, '')
-    .replace(/ +/g, ' ')
-  return WORDS.get(word) ?? (isExtensionWord(word) ? word : null)
+  const word = given.toLowerCase().replace(/ +/g, ' ')
+  return WORDS.get(word) ?? (isExtensionWord(word) || isUndoWord(word) ? word : parseRestoreWord(given))
 }
 
-/** Whether doing it once more after a crash does nothing twice: an extension is given once per message. */
-export const isRepeatable = (word: ControlWord): boolean => word !== 'undo'
+/** Only what is shaped like the id of a turn: "undo the header" is for the model. */
+const isUndoWord = (word: string): word is `undo ${string}` => /^undo t[0-9a-f]{12}$/.test(word)
 
-/** Whether it must not run beside a turn; all others are answered at once. */
-export const needsLane = (word: ControlWord): boolean => word === 'undo'
+/** The name of the file keeps its case and may hold blanks and an @. */
+const parseRestoreWord = (text: string): ControlWord | null => {
+  const [, path, turn] = /^restore +([^\n]{1,4096})@(t[0-9a-f]{12})$/i.exec(text) ?? []
+  return path && turn ? `restore ${path}@${turn.toLowerCase()}` : null
+}
+
+/** What changes the workspace must not run beside a turn, nor twice; all others are answered at once. */
+export const needsLane = (word: ControlWord): boolean => /^(undo|redo|restore)\b/.test(word)
 
 /** What begins so is about money and never for the model, also when it is none of the forms: the answer names them. */
 const isExtensionWord = (word: string): word is `budget +${string}` => /^budget \+[^\n]{0,40}$/.test(word)
@@ -69,7 +88,7 @@ export const parseExtension = (text: string): BudgetExtension | null => {
  */
 export const answerControlWord = async (
   word: ControlWord,
-  operations: Pick<Operations, 'status' | 'undo' | 'log' | 'budget' | 'resume'>,
+  operations: Pick<Operations, 'status' | 'undo' | 'redo' | 'restore' | 'log' | 'budget' | 'resume'>,
 ): Promise<string> => {
   try {
     switch (word) {
@@ -82,7 +101,9 @@ export const answerControlWord = async (
       case 'status':
         return describeStatus(await operations.status())
       case 'undo':
-        return describeUndo(await operations.undo())
+        return describeUndo(await operations.undo(null))
+      case 'redo':
+        return describeUndo(await operations.redo())
       case 'log':
         return describeLog(await operations.log(LOG_TURNS_SHOWN))
       case 'help':
@@ -90,12 +111,22 @@ export const answerControlWord = async (
       case 'budget':
         return describeBudget(await operations.budget(null))
       default:
-        return await extendBudget(word.slice('budget '.length), operations)
+        return await answerWordWithArguments(word, operations)
     }
   } catch (error) {
     if (!(error instanceof NodeError)) throw error
     return `${error.message}${error.hint ? ` (${error.hint})` : ''}`
   }
+}
+
+const answerWordWithArguments = async (
+  word: `undo ${string}` | `restore ${string}` | `budget +${string}`,
+  operations: Pick<Operations, 'undo' | 'restore' | 'budget'>,
+): Promise<string> => {
+  const argument = word.slice(word.indexOf(' ') + 1)
+  if (word.startsWith('undo ')) return describeUndo(await operations.undo(argument))
+  const file = word.startsWith('restore ') ? parseRestore(argument) : null
+  return file ? describeRestore(await operations.restore(file)) : extendBudget(argument, operations)
 }
 
 const extendBudget = async (words: string, { budget }: Pick<Operations, 'budget'>): Promise<string> => {

@@ -1,8 +1,9 @@
 /** Node state in words, for a terminal and for a chat alike. */
 
 import type { Budget, GrantedExtension, PeriodBudget } from './agent/ledger.types.ts'
+import type { RecordedCommit, WorkspaceRepo } from './agent/workspace/workspace.types.ts'
 import type { StopReport } from './conversation.types.ts'
-import type { LoggedCommit, NodeStatus, UndoReport } from './operations.ts'
+import type { NodeStatus, UndoReport } from './operations.ts'
 import { formatInstant } from './utils/clock.ts'
 import { escapeUnsafeCharacters } from './utils/escape-unsafe-characters.ts'
 import { formatMicros } from './utils/micros.ts'
@@ -18,6 +19,7 @@ export const describeStatus = (status: NodeStatus): string => {
     `home      ${status.home}`,
     `model     ${status.model}${status.scripted ? ' (a script answers, no AI model)' : ''}`,
     `sandbox   ${describeSandbox(status.sandbox)}`,
+    `history   ${GIT_NAMES[status.git]}`,
     `rules     ${status.rules} (on one user account the ratchet is advisory: that user can edit the files)`,
     ...(status.frozen ? ["frozen    two STOPs: no turn runs until 'resume'"] : []),
     `turn      ${turn ? describeTurn(turn) : 'none running'}; ${status.queued} queued`,
@@ -28,6 +30,13 @@ export const describeStatus = (status: NodeStatus): string => {
   ].join('\n')
 }
 
+/** What keeps the history of the workspace, in words. */
+export const GIT_NAMES: Readonly<Record<NodeStatus['git'], string>> = {
+  git: 'kept by the git of this machine',
+  'isomorphic-git': 'kept by isomorphic-git, because this machine has no git',
+  unknown: 'unknown while the node is silent',
+}
+
 const describeNode = ({ state, pid, upSeconds }: NodeStatus): string => {
   if (state === 'serving') return `running (pid ${pid}, up ${upSeconds} s)`
   return state === 'stopped' ? 'not running' : 'in use by a process that does not answer; this is what its record says'
@@ -35,6 +44,7 @@ const describeNode = ({ state, pid, upSeconds }: NodeStatus): string => {
 
 const describeSandbox = (sandbox: NodeStatus['sandbox']): string => {
   if (sandbox.mode === 'unavailable') return `unavailable, tools refuse: ${sandbox.reason}; ${sandbox.mend}`
+  if (sandbox.mode === 'shared-proc') return `WEAKER, as PLAITED_SANDBOX=shared-proc asks: ${sandbox.weakness}`
   return sandbox.mode === 'full' ? 'full' : 'unknown while the node is silent'
 }
 
@@ -67,23 +77,43 @@ const describeTime = (at: number): string => formatInstant(at).slice(0, 16).repl
 /** Turns named in one report of an undo. */
 const LOST_SHOWN_MAX = 5
 
-export const describeUndo = ({ undone, commit, diffStat, lost }: UndoReport): string => {
-  const shown = lost.slice(0, LOST_SHOWN_MAX).map(({ sha, subject }) => `"${subject}" (${shortSha(sha)})`)
+/** An undo, or the redo of one. */
+export const describeUndo = ({ undone, commit, diffStat, lost, lasting }: UndoReport): string => {
+  const shown = lost.slice(0, LOST_SHOWN_MAX).map((passed) => `"${passed.subject}" (${shortSha(passed.sha)})`)
   const more = lost.length > shown.length ? ` and ${lost.length - shown.length} more` : ''
-  const passedOver =
-    lost.length === 0 ? '' : `Passed over, because the history no longer holds them: ${shown.join(', ')}${more}.\n`
-  const done = `Undone: "${undone.subject}" (${shortSha(undone.sha)}), as commit ${shortSha(commit.sha)}.`
-  return `${passedOver}${done}\n${diffStat.trimEnd()}`
+  const done = commit.kind === 'redo' ? 'Done again' : 'Undone'
+  const subject = undone.subject.replace(/^revert: /, commit.kind === 'redo' ? '' : '$&')
+  return [
+    ...(lost.length > 0 ? [`Passed over, because the history no longer holds them: ${shown.join(', ')}${more}.`] : []),
+    `${done}: "${subject}" (${shortSha(undone.sha)}), as commit ${shortSha(commit.sha)}.`,
+    diffStat.trimEnd(),
+    ...(lasting.length > 0 ? [`Not undone, because it left the workspace: ${lasting.join(', ')}.`] : []),
+  ]
+    .filter((line) => line !== '')
+    .join('\n')
 }
 
-export const describeLog = (commits: readonly LoggedCommit[]): string => {
+/** A file that was brought back. */
+export const describeRestore = ({ commit, diffStat }: Awaited<ReturnType<WorkspaceRepo['restore']>>): string =>
+  `Restored ${commit.files.map(({ path }) => path).join(', ')}, as commit ${shortSha(commit.sha)}. 'undo' takes it back.\n${diffStat.trimEnd()}`
+
+export const describeLog = (commits: readonly RecordedCommit[]): string => {
   if (commits.length === 0) return 'No turn has changed anything yet.'
+  const takenBackBy = new Map(commits.map(({ sha, undoneBy }) => [sha, undoneBy]))
   return commits
-    .map(({ sha, at, kind, turn, subject, undoneBy }) => {
-      const undone = undoneBy ? `  undone by ${shortSha(undoneBy)}` : ''
-      return `${shortSha(sha)}  ${describeTime(at)}  ${kind.padEnd(5)}  ${turn ?? '-'}  ${subject}${undone}`
+    .map(({ sha, at, kind, turn, subject }) => {
+      const line = `${shortSha(sha)}  ${describeTime(at)}  ${kind.padEnd(7)}  ${turn ?? '-'}  ${subject}`
+      return kind === 'turn' || kind === 'restore' ? `${line}${describeFate(sha, takenBackBy)}` : line
     })
     .join('\n')
+}
+
+/** `  undone by A, redone by B`: what takes a commit back is newer, so it is among those that are shown. */
+const describeFate = (sha: string, takenBackBy: ReadonlyMap<string, string | null>): string => {
+  const links: string[] = []
+  for (let by = takenBackBy.get(sha); by; by = takenBackBy.get(by))
+    links.push(`${links.length % 2 === 0 ? 'undone' : 'redone'} by ${shortSha(by)}`)
+  return links.length === 0 ? '' : `  ${links.join(', ')}`
 }
 
 export const describeStop = ({ stopped, dismissed, frozen }: StopReport): string =>

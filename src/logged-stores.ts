@@ -36,6 +36,8 @@ const ROWS: Partial<Readonly<Record<JournalEventType, readonly ['debug' | 'info'
   'tool.result': ['info', 'tool.result'],
   'workspace.commit': ['info', 'workspace.commit'],
   'workspace.undo': ['info', 'workspace.undo'],
+  'workspace.redo': ['info', 'workspace.redo'],
+  'workspace.restore': ['info', 'workspace.restore'],
   'node.freeze': ['warn', 'node.freeze'],
   'node.resume': ['info', 'node.resume'],
 }

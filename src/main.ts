@@ -41,5 +41,6 @@ export const runService = async (
 const logSandbox = async (operations: Operations, log: NodeLog): Promise<void> => {
   if (log.level === 'silent') return
   const { sandbox } = await operations.status()
+  if (sandbox.mode === 'shared-proc') log.warn('sandbox.weaker', { mode: sandbox.mode, weakness: sandbox.weakness })
   if (sandbox.mode === 'unavailable') log.warn('sandbox.unavailable', { reason: sandbox.reason, mend: sandbox.mend })
 }

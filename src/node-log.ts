@@ -31,6 +31,7 @@ const EVENTS = {
   'node.stop': z.object({ upMs: count }),
   'node.failed': z.object({ error }),
   'sandbox.unavailable': z.object({ reason: text, mend: text }),
+  'sandbox.weaker': z.object({ mode: text, weakness: text }),
   /** The control socket was asked for something malformed or impossible. */
   'control.refused': z.object({ path: text, code: text }),
   'control.failed': z.object({ path: text, error }),
@@ -56,6 +57,8 @@ const EVENTS = {
   'operator.call': z.object(decision),
   'workspace.commit': z.object({ ...step, sha: name }),
   'workspace.undo': z.object({ seq, turn: name.nullable(), undone: name }),
+  'workspace.redo': z.object({ seq, turn: name.nullable(), undone: name }),
+  'workspace.restore': z.object({ ...step, sha: name }),
   'node.freeze': z.object({ seq }),
   'node.resume': z.object({ seq }),
   'reply.sent': z.object({ reply: name }),

@@ -10,10 +10,11 @@ import type { CliChannel } from './channels/cli/cli.ts'
 import type { Conversation } from './conversation.ts'
 import type { Freeze } from './freeze.ts'
 import { readEvents, readRecordedStatus } from './node-record.ts'
-import type { NodeStatus, Operations, UndoReport } from './operations.ts'
-import type { SandboxLanes } from './parts.ts'
+import type { NodeStatus, Operations } from './operations.ts'
+import type { SandboxCheck, SandboxLanes } from './parts.ts'
 import { NodeError } from './utils/node-error.ts'
 import type { Redactor } from './utils/redact.ts'
+import type { WorkspaceHistory } from './workspace-history.ts'
 
 /** Whoever reaches the operations by the command line: its socket is the owner's alone. */
 const OPERATOR = 'command line'
@@ -26,22 +27,11 @@ export type OperationParts = Pick<AgentParts, 'clock' | 'ledger' | 'workspace'> 
   readonly inbox: Inbox
   readonly journal: Journal
   readonly lanes: SandboxLanes
-  /** Takes back the newest turn; must not run beside a turn. */
-  readonly undo: () => Promise<UndoReport>
+  readonly history: WorkspaceHistory
   readonly operate: (operation: ToolOperation) => PermittedCall
-  readonly describe: () => Pick<NodeStatus, 'home' | 'model' | 'scripted' | 'rules' | 'serving'>
+  readonly describe: () => Pick<NodeStatus, 'home' | 'model' | 'scripted' | 'git' | 'rules' | 'serving'>
   readonly redact: Redactor
 }
-
-/** Takes back the newest turn; the caller sees to it that no turn runs meanwhile. */
-export const createUndo =
-  ({ workspace, journal }: Pick<AgentParts, 'workspace' | 'journal'>) =>
-  async (): Promise<UndoReport> => {
-    const report = await workspace.undo()
-    const payload = { undone: report.undone.sha }
-    journal.append({ type: 'workspace.undo', turn: report.undone.turn, ref: report.commit.sha, payload })
-    return report
-  }
 
 /** Money as an owner may change it; the intent is the message that says so, null on the command line. */
 export const createBudget = (ledger: Ledger, intent: OwnerIntent | null): Operations['budget'] => {
@@ -54,8 +44,16 @@ export const createBudget = (ledger: Ledger, intent: OwnerIntent | null): Operat
   }
 }
 
+/** Named wherever the sandbox is: whoever chose it once should not forget it. */
+const SHARED_PROC_WEAKNESS = 'commands see which processes run outside, and their command lines'
+
+const describeCheck = (check: SandboxCheck): NodeStatus['sandbox'] => {
+  if (!check.available) return { mode: 'unavailable', reason: check.reason, mend: check.mend }
+  return check.mode === 'full' ? { mode: 'full' } : { mode: 'shared-proc', weakness: SHARED_PROC_WEAKNESS }
+}
+
 export const createOperations = (parts: OperationParts): Operations => {
-  const { cli, clock, conversation, decisions, inbox, journal, lanes, ledger, workspace } = parts
+  const { cli, clock, conversation, decisions, history, inbox, journal, lanes, ledger, workspace } = parts
   const stores = { journal, inbox, decisions, ledger }
   const startedAt = clock.now()
   return {
@@ -68,7 +66,7 @@ export const createOperations = (parts: OperationParts): Operations => {
         state: node.serving ? 'serving' : 'stopped',
         pid: process.pid,
         upSeconds: Math.round((clock.now() - startedAt) / 1000),
-        sandbox: check.available ? { mode: 'full' } : { mode: 'unavailable', reason: check.reason, mend: check.mend },
+        sandbox: describeCheck(check),
         ...recorded,
         queued: recorded.queued - conversation.openWords(), // the word that asks does not wait
       }
@@ -83,7 +81,9 @@ export const createOperations = (parts: OperationParts): Operations => {
             }),
           )
         : cli.say(message, progress, remote),
-    undo: () => conversation.exclusive(parts.undo),
+    undo: (turn) => conversation.exclusive(() => history.undo(turn)),
+    redo: () => conversation.exclusive(history.redo),
+    restore: (file) => conversation.exclusive(() => history.restore(file)),
     log: async (limit) => workspace.log(limit),
     diff: (turn) => workspace.diff(turn),
     events: async (query) => readEvents(journal, query),

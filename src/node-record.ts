@@ -109,6 +109,7 @@ export const openNodeRecord = ({
     status: async () => ({
       home: config.home.root,
       ...{ state: 'silent', serving: false, pid: null, upSeconds: null, sandbox: { mode: 'unknown' } },
+      git: 'unknown',
       ...{ model: modelName(config), scripted: config.model === null },
       rules: loadRules(config.home.constraints).rules.length,
       ...readRecordedStatus(stores, stores.journal.openTurn(), createRedactor(secretValues(secrets))),

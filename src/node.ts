@@ -6,6 +6,7 @@ import { installSeedRules } from './agent/constraint-store.ts'
 import { createDecisionChain } from './agent/decision-chain.ts'
 import { createInbox } from './agent/inbox.ts'
 import { createJournal } from './agent/journal.ts'
+import { createLastingEffects } from './agent/lasting-effects.ts'
 import { takeLease } from './agent/lease.ts'
 import { createLedger } from './agent/ledger.ts'
 import { createLiveGate, createLiveRules, type LiveRules } from './agent/live-rules.ts'
@@ -25,14 +26,15 @@ import { createFreeze } from './freeze.ts'
 import { prepareHome } from './home.ts'
 import { createJournalLog, logStores } from './logged-stores.ts'
 import { type NodeLog, silentLog } from './node-log.ts'
-import { createBudget, createOperations, createUndo } from './node-operations.ts'
+import { createBudget, createOperations } from './node-operations.ts'
 import type { Operations } from './operations.ts'
-import { createModel, createSandboxLanes, SEED_RULES } from './parts.ts'
+import { createGitEngine, createModel, createSandboxLanes, SEED_RULES } from './parts.ts'
 import { type Clock, systemClock } from './utils/clock.ts'
 import { diskFault } from './utils/disk-fault.ts'
 import { lazy } from './utils/lazy.ts'
 import { createRedactor } from './utils/redact.ts'
 import { systemTiming } from './utils/timing.ts'
+import { createWorkspaceHistory } from './workspace-history.ts'
 
 export type PlaitedNode = {
   readonly operations: Operations
@@ -89,6 +91,7 @@ const openStores = ({ config, log = silentLog, clock = systemClock, atPoint }: N
     outbox: createOutbox(state, clock),
     decisions: createDecisionChain(state, clock),
     commits: createCommitRecord(state),
+    lastingEffects: createLastingEffects(state),
     ledger,
     close: () => {
       state.close()
@@ -108,10 +111,11 @@ const compose = async (
   const build = createPermissionEventBuilder(clock, config.timezone)
   const gate = createLiveGate({ rules, build, decisions })
   const lanes = createSandboxLanes(config)
+  const engine = createGitEngine(config, lanes.runConfined, clock)
   const workspace = createWorkspaceRepo({
     worktree: home.workspace,
     gitDir: home.gitDir,
-    run: lanes.runConfined,
+    engine,
     record: stores.commits,
     clock,
     sharedGroup: config.dropTo?.gid ?? null,
@@ -128,7 +132,7 @@ const compose = async (
   })
 
   const cli = createCliChannel()
-  const undo = createUndo({ workspace, journal })
+  const history = createWorkspaceHistory({ workspace, journal, lastingEffects: stores.lastingEffects })
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {}) // whoever serves sees it; a command that only reads does not serve
   const freeze = createFreeze(journal, clock)
@@ -137,17 +141,17 @@ const compose = async (
     ownerGate: createOwnerGate(config.ownerId),
     agentParts: lazy(agentParts).get,
     answerControlWord: (word, intent) =>
-      answerControlWord(word, { ...operations, undo, budget: createBudget(ledger, intent) }),
+      answerControlWord(word, { ...operations, ...history, budget: createBudget(ledger, intent) }),
     onFatal: failure.reject,
   })
   let serving = false
   const operations = createOperations({
-    ...{ cli, clock, conversation, decisions, inbox, journal, ledger, lanes, workspace, undo, freeze },
+    ...{ cli, clock, conversation, decisions, inbox, journal, ledger, lanes, workspace, history, freeze },
     operate: (operation) => gate.operate(operation, unsafeOperatorCall),
     redact: createRedactor(secretValues(secrets)),
     describe: () => ({
       ...{ home: home.root, rules: rules.current().rules.length, serving },
-      ...{ model: modelName(config), scripted: config.model === null },
+      ...{ model: modelName(config), scripted: config.model === null, git: engine.name },
     }),
   })
 

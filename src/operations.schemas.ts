@@ -17,6 +17,8 @@ const budgetSchema: z.ZodType<Budget> = z.strictObject({
 
 const sandboxSchema = z.discriminatedUnion('mode', [
   z.strictObject({ mode: z.literal('full') }),
+  /** The owner's own choice of a weaker one; `weakness` says what it does not hold back. */
+  z.strictObject({ mode: z.literal('shared-proc'), weakness: z.string() }),
   z.strictObject({ mode: z.literal('unavailable'), reason: z.string(), mend: z.string() }),
   /** Only the node can tell, and it is silent. */
   z.strictObject({ mode: z.literal('unknown') }),
@@ -50,6 +52,8 @@ export const nodeStatusSchema = z.strictObject({
   scripted: z.boolean(),
   rules: count,
   sandbox: sandboxSchema,
+  /** What keeps the history of the workspace; only the node can tell. */
+  git: z.enum(['git', 'isomorphic-git', 'unknown']),
   ratchet: z.literal('advisory'),
   runningTurn: z.string().nullable(),
   turn: runningTurnSchema.nullable(),

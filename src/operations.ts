@@ -5,21 +5,17 @@
 import { z } from 'zod'
 import type { SandboxOutcome, ToolOperation } from './agent/agent.types.ts'
 import type { Budget, BudgetExtension } from './agent/ledger.types.ts'
-import type { WorkspaceCommit } from './agent/workspace/workspace.types.ts'
+import { PATH_BYTES_MAX } from './agent/permission-vocabulary.ts'
+import type { RecordedCommit, UndoResult, WorkspaceRepo } from './agent/workspace/workspace.types.ts'
 import type { Say } from './channels/channels.types.ts'
 import type { StopCause, StopReport } from './conversation.types.ts'
 import type { loggedEventSchema, nodeStatusSchema } from './operations.schemas.ts'
 
 export type NodeStatus = z.output<typeof nodeStatusSchema>
 
-export type LoggedCommit = WorkspaceCommit & { readonly undoneBy: string | null }
-
-export type UndoReport = {
-  readonly undone: WorkspaceCommit
-  /** Newer turns that were passed over: the owner removed them from the history. */
-  readonly lost: readonly WorkspaceCommit[]
-  readonly commit: WorkspaceCommit
-  readonly diffStat: string
+export type UndoReport = UndoResult & {
+  /** What the undone turn did outside of the workspace: it stays. */
+  readonly lasting: readonly string[]
 }
 
 export type LoggedEvent = z.output<typeof loggedEventSchema>
@@ -36,8 +32,12 @@ export type Operations = {
   readonly resume: () => Promise<boolean>
   /** Rejects with the reason of `gone` once that aborts: nobody listens any more, and the reply is kept for the next one. */
   readonly say: Say
-  readonly undo: () => Promise<UndoReport>
-  readonly log: (limit: number) => Promise<readonly LoggedCommit[]>
+  /** The newest change, or that turn. */
+  readonly undo: (turn: string | null) => Promise<UndoReport>
+  readonly redo: () => Promise<UndoReport>
+  /** Brings a file of the workspace back to what it was after that turn. */
+  readonly restore: (file: RestoreRequest) => ReturnType<WorkspaceRepo['restore']>
+  readonly log: (limit: number) => Promise<readonly RecordedCommit[]>
   readonly diff: (turn: string | null) => Promise<string>
   /** Oldest first; `turn`: only those of that turn. */
   readonly events: (query: {
@@ -58,6 +58,23 @@ export const toolOperationSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('write'), path: z.string(), content: z.string() }),
   z.strictObject({ kind: z.literal('bash'), command: z.string(), timeoutMs: z.int().positive() }),
 ])
+
+/** Characters of a turn's id that the node takes; a longer word is none. */
+export const TURN_CHARACTERS_MAX = 64
+
+/** A file as the agent names it, and the turn after which it was as wanted. */
+export const restoreSchema = z.strictObject({
+  path: z.string().min(1).max(PATH_BYTES_MAX),
+  turn: z.string().min(1).max(TURN_CHARACTERS_MAX),
+})
+export type RestoreRequest = z.output<typeof restoreSchema>
+
+/** `FILE@TURN`, where the name of the file may hold an @ too; null when it is not of that form. */
+export const parseRestore = (text: string): RestoreRequest | null => {
+  const at = text.lastIndexOf('@')
+  const [path, turn] = [text.slice(0, at), text.slice(at + 1)]
+  return at > 0 && turn !== '' ? { path, turn } : null
+}
 
 /** An extension as a command line sends it; how much one may be is the ledger's to say. */
 export const budgetExtensionSchema: z.ZodType<BudgetExtension> = z.strictObject({

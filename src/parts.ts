@@ -1,11 +1,17 @@
 /** Configuration -> concrete adapters. Heavy packages are imported here, when they are first needed. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Model } from './agent/model/model.types.ts'
 import { priceOf } from './agent/model/model-prices.ts'
 import { createSandboxLanes as createLanes, type SandboxLanes } from './agent/sandbox/sandbox.ts'
+import type { RunConfined, SandboxCheck } from './agent/sandbox/sandbox.types.ts'
+import type { GitEngine } from './agent/workspace/engine.types.ts'
+import { createIsomorphicGit } from './agent/workspace/isomorphic/isomorphic-git.ts'
+import { createSystemGit } from './agent/workspace/system-git.ts'
 import type { Config, Secrets } from './config.ts'
+import type { Clock } from './utils/clock.ts'
 
-export type { SandboxLanes }
+export type { SandboxCheck, SandboxLanes }
 
 const PROJECT = join(import.meta.dir, '..')
 
@@ -34,4 +40,16 @@ export const createSandboxLanes = (config: Config): SandboxLanes =>
     gitDir: config.home.gitDir,
     runtimeDir: config.home.runtime,
     dropTo: config.dropTo,
+    mode: config.sandboxMode,
+    limits: config.sandboxLimits,
   })
+
+/** Where the sandbox looks for git. */
+const GIT_PLACES = ['/usr/local/bin/git', '/usr/bin/git', '/bin/git']
+
+/** What keeps the history of the workspace: the git of the machine, or our own where there is none. */
+export const createGitEngine = (config: Config, run: RunConfined, clock: Clock): GitEngine => {
+  const { workspace: worktree, gitDir, runtime: runtimeDir } = config.home
+  const place = { worktree, gitDir, runtimeDir, run, clock, sharedGroup: config.dropTo?.gid ?? null }
+  return GIT_PLACES.some((path) => existsSync(path)) ? createSystemGit(place) : createIsomorphicGit(place)
+}

@@ -2,7 +2,7 @@
 import { runTurn } from './agent/agent.ts'
 import type { Turn, TurnEnding } from './agent/turn.types.ts'
 import type { Channel } from './channels/channels.types.ts'
-import { isRepeatable, parseControlWord } from './control-words.ts'
+import { needsLane, parseControlWord } from './control-words.ts'
 import type { ConversationParts, StartedTurn } from './conversation.types.ts'
 import { endTurn, joinTurn } from './open-turn.ts'
 import { NodeError } from './utils/node-error.ts'
@@ -76,7 +76,7 @@ const answer = async (parts: ConversationParts, turn: Turn): Promise<TurnEnding>
     return { end: 'model-error', text: `The model cannot be started: ${agent.message}` }
   }
   const ref = `${turn.id}/${word}`
-  if (parts.journal.has('tool.start', ref) && !isRepeatable(word)) {
+  if (parts.journal.has('tool.start', ref) && needsLane(word)) {
     const text = `I was interrupted while doing "${word}" and do not know how far it came: see 'log', then say it again.`
     return { end: 'crashed', text }
   }

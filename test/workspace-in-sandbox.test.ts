@@ -45,7 +45,7 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
     // Edits of the owner, who may be another user.
     await mkdir(join(fixture.worktree, 'mine'))
     await fixture.write('mine/b.txt', 'mine\n')
-    expect((await fixture.repo.undo()).undone.turn).toBe('t2')
+    expect((await fixture.repo.undo(null)).undone.turn).toBe('t2')
     expect(await fixture.read('notes/a.txt')).toBe('one\n')
     expect(await fixture.read('mine/b.txt')).toBe('mine\n')
     expect(await bash('cat nest/file; git log -1 --format=%s; test -w notes/a.txt && echo writable')).toBe(
@@ -53,6 +53,45 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
     )
     expect(fixture.faults()).toBe('')
     expect(await fixture.repo.diff('t1')).toContain('+one')
+  })
+
+  test('holds what a command renamed, deleted and made executable, and undo and redo follow', async () => {
+    await bash('mkdir -p r; echo 1 >r/old; echo 1 >r/gone; echo 1 >r/run; ln -s old r/link')
+    await fixture.turn('r1')
+    await bash('cd r; mv old "new ü"; rm gone; chmod 755 run; ln -sfn "new ü" link')
+    const { commit } = await fixture.turn('r2')
+    expect(commit?.files.map(({ path, change }) => `${change} ${path}`)).toEqual([
+      ...['deleted r/gone', 'modified r/link', 'deleted r/old', 'modified r/run', 'added r/new ü'],
+    ])
+    const look = 'cd r; echo *; readlink link; test -x run && echo runs'
+    const after = await bash(look)
+    await fixture.repo.undo('r2')
+    expect(await bash(look)).toBe('gone link old run\nold')
+    await fixture.repo.redo()
+    expect(await bash(look)).toBe(after)
+    expect(fixture.faults()).toBe('')
+  })
+
+  test('puts back what a command may not have changed, whoever it belongs to and however it was locked away', async () => {
+    await fixture.write('p/mine.pem', 'mine\n')
+    await bash('mkdir q; echo 1 >q/theirs.pem')
+    await fixture.repo.commitOwnerEdits()
+    await bash(
+      `rm q/theirs.pem; mkdir -p q/theirs.pem/x; touch q/theirs.pem/x/y; chmod 555 q/theirs.pem/x q/theirs.pem
+       mkdir -p new/deep; echo x >new/deep/a.pem; chmod 555 new/deep new; mkdir hidden; echo x >hidden/b; chmod 000 hidden
+       rm -f p/mine.pem; echo fine >fine.txt; ls -d /workspace/p/mine.pem || true`,
+    )
+    const refused = ['q/theirs.pem', 'q/theirs.pem/x/y', 'new/deep/a.pem', 'hidden', 'p/mine.pem']
+    const { commit, putBack } = await fixture.repo.commitTurn({
+      ...{ id: 'p1', intent: '', reason: '' },
+      review: async () => new Set(refused),
+    })
+    expect(commit?.files).toEqual([{ path: 'fine.txt', change: 'added' }])
+    expect(putBack.kept).toEqual([])
+    expect(await bash('cat q/theirs.pem p/mine.pem; ls -d new/deep/a.pem hidden')).toStartWith(
+      '1\nmine\nls: cannot access',
+    )
+    expect(fixture.faults()).toBe('')
   })
 
   test('an undo that the sandbox may not write changes nothing', async () => {
@@ -64,7 +103,7 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
     await fixture.turn('t4')
     const before = fixture.ownerGit('rev-parse', 'HEAD')
     chmodSync(join(fixture.worktree, 'locked'), 0o555)
-    await expect(fixture.repo.undo()).rejects.toMatchObject({ code: 'GIT_FAILED' })
+    await expect(fixture.repo.undo(null)).rejects.toMatchObject({ code: 'GIT_FAILED' })
     chmodSync(join(fixture.worktree, 'locked'), 0o755)
     expect(fixture.ownerGit('rev-parse', 'HEAD')).toBe(before)
     expect([await fixture.read('locked/a.txt'), await fixture.read('free.txt')]).toEqual(['2\n', '2\n'])

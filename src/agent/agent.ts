@@ -12,6 +12,7 @@ import { restAfterFailures } from './model-retry.ts'
 import { type ModelStep, nextStep } from './next-step.ts'
 import { createCallRunner } from './run-call.ts'
 import type { Turn, TurnEnding, TurnResult } from './turn.types.ts'
+import { createWrittenFiles, type WrittenFiles } from './written-files.ts'
 
 /** A turn that was interrupted this often is given up, so that a turn which kills the node cannot do so for ever. */
 const RESUMES_MAX = 3
@@ -21,18 +22,21 @@ const RESUMES_MAX = 3
  * caller ends it: reply, `turn.end` and the answered message belong in one transaction.
  */
 export const runTurn = async (parts: AgentParts, turn: Turn): Promise<TurnResult> => {
-  const result = (await commitFound(parts, turn)) ?? (await commitTurn(parts, turn, await runSteps(parts, turn)))
+  const written = createWrittenFiles(parts.workspace)
+  const result =
+    (await commitFound(parts, turn)) ??
+    (await commitTurn(parts, turn, { ...(await runSteps(parts, turn, written)), written }))
   return { ...result, text: [result.text, ...parts.ledger.warningsFor(turn.id)].join('\n\n') }
 }
 
-const runSteps = async (parts: AgentParts, turn: Turn): Promise<TurnEnding> => {
+const runSteps = async (parts: AgentParts, turn: Turn, written: WrittenFiles): Promise<TurnEnding> => {
   const { journal } = parts
   const resumes = journal.ofTurn(turn.id).filter((event) => event.type === 'turn.resume').length
   if (resumes > RESUMES_MAX) {
     const text = `I was interrupted ${resumes} times while working on this and gave up. What had been done so far is kept.`
     return { end: 'crashed', text }
   }
-  const runCall = createCallRunner(parts, turn)
+  const runCall = createCallRunner(parts, turn, written)
   for (;;) {
     const events = journal.ofTurn(turn.id)
     if (turn.signal.aborted) return { end: 'stopped', text: `${turn.signal.reason} ${describeStarted(events)}` }

@@ -60,9 +60,11 @@ export type SandboxOutcome =
       readonly exitCode: number | null
       readonly stdout: Uint8Array
       readonly stderr: Uint8Array
-      /** Output beyond the limit was dropped. */
+      /** The beginning of stdout or stderr was left out. */
       readonly truncated: boolean
-      readonly killedBy: 'timeout' | 'output' | 'memory' | 'disk' | 'stop' | null
+      readonly killedBy: 'timeout' | 'output' | 'memory' | 'disk' | 'files' | 'workspace' | 'stop' | null
+      /** Sentences for the model: which limit it met and what to do instead, and where all of a long output is. */
+      readonly notes: readonly string[]
     }
   | { readonly kind: 'failed'; readonly message: string }
 

@@ -25,9 +25,14 @@ export const createCommitRecord = (state: State): CommitRecord => {
   )
   const select = `select c.at, c.sha, c.kind, c.turn, c.subject, c.files, u.sha as undoneBy
     from workspace_commits c left join workspace_commits u on u.undoes = c.sha`
-  const undoable = database.query<Row, [number]>(
-    `${select} where c.kind = 'turn' and u.sha is null order by c.seq desc limit ?`,
+  const undoable = database.query<Row, [string | null, number]>(
+    `${select} where c.kind in ('turn', 'redo', 'restore') and u.sha is null and c.turn is coalesce(?1, c.turn)
+     order by c.seq desc limit ?2`,
   )
+  const redoable = database.query<Row, [number]>(
+    `${select} where c.kind = 'undo' and u.sha is null order by c.seq desc limit ?`,
+  )
+  const ofTurn = database.query<Row, [string]>(`${select} where c.kind = 'turn' and c.turn = ? order by c.seq desc`)
   const list = database.query<Row, [number]>(`${select} order by c.seq desc limit ?`)
   return {
     add: ({ at, sha, kind, turn, subject, files, undoes }) =>
@@ -35,7 +40,9 @@ export const createCommitRecord = (state: State): CommitRecord => {
         'commit.record',
         () => void insert.run(at, sha, kind, turn, subject, JSON.stringify(files), undoes),
       ),
-    undoable: (limit) => undoable.all(limit).map(toCommit),
+    undoable: (limit, turn) => undoable.all(turn ?? null, limit).map(toCommit),
+    redoable: (limit) => redoable.all(limit).map(toCommit),
+    ofTurn: (turn) => ofTurn.all(turn).map(toCommit),
     list: (limit) => list.all(limit).map(toCommit),
   }
 }

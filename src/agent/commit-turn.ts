@@ -6,7 +6,9 @@ import { z } from 'zod'
 import { NodeError } from '../utils/node-error.ts'
 import type { AgentParts } from './agent-parts.types.ts'
 import type { Journal } from './journal.ts'
+import { createReview } from './review-changes.ts'
 import type { Turn, TurnEnding, TurnResult } from './turn.types.ts'
+import type { WrittenFiles } from './written-files.ts'
 
 /** More commits than one turn can have: one for each start of the node, its own, and one of the owner's edits. */
 const COMMITS_OF_TURN_MAX = 20
@@ -39,25 +41,32 @@ export const commitFound = async (parts: AgentParts, turn: Turn): Promise<TurnRe
 }
 
 /** A commit that fails is told to the owner, never hidden. */
-export const commitTurn = async (parts: AgentParts, turn: Turn, { end, text }: TurnEnding): Promise<TurnResult> => {
+export const commitTurn = async (
+  parts: AgentParts,
+  turn: Turn,
+  { end, text, written }: TurnEnding & { readonly written: WrittenFiles },
+): Promise<TurnResult> => {
   const { journal, workspace } = parts
   if (!mayHaveChanged(parts, turn.id)) return { end, text, commit: null }
   const reply = joinNotes(text, describeFound(parts, turn.id))
+  const { review, describe: describeReview } = createReview(parts, turn, written)
   try {
-    const { commit, leftOut } = await workspace.commitTurn({
+    const { commit, leftOut, putBack } = await workspace.commitTurn({
       id: turn.id,
       intent: turn.intent.text,
       reason: firstLine(text),
+      review,
     })
     const told = leftOutBefore(journal)
     const newlyLeftOut = leftOut.filter((path) => !told.has(path))
-    if (commit || newlyLeftOut.length > 0) {
-      const payload = { sha: commit?.sha ?? null, leftOut }
+    const notes = [...describeReview(putBack)]
+    if (commit || newlyLeftOut.length > 0 || notes.length > 0) {
+      const payload = { sha: commit?.sha ?? null, leftOut, notes }
       journal.append({ type: 'workspace.commit', turn: turn.id, ref: commit?.sha ?? turn.id, payload })
     }
     if (commit) turn.progress({ kind: 'commit', commit })
-    const note = newlyLeftOut.length > 0 ? `Not under git, so not undone by undo: ${newlyLeftOut.join(', ')}.` : null
-    return { end, text: joinNotes(reply, note), commit }
+    if (newlyLeftOut.length > 0) notes.push(`Not under git, so not undone by undo: ${newlyLeftOut.join(', ')}.`)
+    return { end, text: notes.reduce(joinNotes, reply), commit }
   } catch (error) {
     const note = `The changes of this turn are not committed: ${describe(error)}`
     return { end, text: joinNotes(reply, note), commit: null }

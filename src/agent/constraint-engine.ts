@@ -14,6 +14,7 @@ import type { PermittedCall, ToolOperation } from './agent.types.ts'
 import type { RuleSet } from './constraint-store.ts'
 import type { DecisionChain, DecisionEntry } from './decision-chain.ts'
 import type { EventContext, PermissionEventBuilder } from './permission-event.ts'
+import type { PermissionInput } from './permission-vocabulary.ts'
 import type { PermissionQuestion } from './tools/tool.types.ts'
 import { questionFor } from './tools/tools.ts'
 
@@ -46,6 +47,11 @@ export type PermissionGate = {
    * is blocked is recorded; one that is allowed stands in the row of its search.
    */
   readonly permitFiles: (paths: Iterable<string>, context: EventContext) => PermittedFiles
+  /**
+   * Decides about files that a command has changed, before they are committed. Every file that is blocked is recorded;
+   * those that are allowed too, unless they are so many that one row names their number and the hash of their paths.
+   */
+  readonly permitWrites: (files: readonly WrittenFile[], context: EventContext) => BlockedWrites
   /** Decides about an action that no sandbox runs (a model call, a payment) and records it. */
   readonly decide: (question: PermissionQuestion, context: EventContext) => Decision
   /** Mints a call without asking the rules; for the operator's own command line. */
@@ -59,6 +65,14 @@ export type PermittedFiles = {
   /** The rules that blocked, each once, in words that name no file. */
   readonly blockedBy: readonly string[]
 }
+
+export type WrittenFile = PermissionInput<'permission:file:write'>
+
+/** Who blocks, by the position of the file among those that were asked about. */
+export type BlockedWrites = ReadonlyMap<number, readonly Blocker[]>
+
+/** Beyond it a row for each allowed file tells nothing that the turn's commit does not: a kilobyte each, kept for ever. */
+const ALLOWED_WRITES_RECORDED_MAX = 1_000
 
 /** Answers what the rules say about an event, without recording or advancing anything. */
 export type Explain = (type: string, input: unknown) => Decision
@@ -81,7 +95,7 @@ export const createConstraintEngine = ({
   readonly decisions: DecisionChain
 }): PermissionGate => {
   const rules = createRuleEngine(ruleSet.rules)
-  const judge = (question: PermissionQuestion, context: EventContext): { decision: Decision; entry: DecisionEntry } => {
+  const judge: Judge = (question, context) => {
     const built = build(question.type, question.input, context)
     const decision = built.ok ? rules.decide(built.event) : refusal(built)
     const blockers = decision.outcome === 'blocked' ? decision.blockedBy : []
@@ -110,19 +124,7 @@ export const createConstraintEngine = ({
         ? { ok: true, call: mint(operation, context.toolUseId ?? '', seq) }
         : { ok: false, decision }
     },
-    permitFiles: (paths, context) => {
-      const judged = [...new Set(paths)].map((path) => ({
-        path,
-        ...judge({ type: 'permission:file:read', input: { path } }, context),
-      }))
-      const blocked = judged.filter(({ decision }) => decision.outcome !== 'allowed')
-      decisions.appendAll(blocked.map(({ entry }) => entry))
-      return {
-        allowed: new Set(judged.flatMap(({ path, decision }) => (decision.outcome === 'allowed' ? [path] : []))),
-        blockedCount: blocked.length,
-        blockedBy: [...new Set(blocked.flatMap(({ decision }) => nameRules(decision)))],
-      }
-    },
+    ...createFileDecisions(judge, decisions),
     decide: (question, context) => record(question, context).decision,
     operate: (operation, _reason) => {
       const question = questionFor(operation)
@@ -140,6 +142,52 @@ export const createConstraintEngine = ({
     },
   }
 }
+
+type Judge = (question: PermissionQuestion, context: EventContext) => { decision: Decision; entry: DecisionEntry }
+
+/** Decisions about many files at once: their rows are written together. */
+const createFileDecisions = (
+  judge: Judge,
+  decisions: DecisionChain,
+): Pick<PermissionGate, 'permitFiles' | 'permitWrites'> => ({
+  permitFiles: (paths, context) => {
+    const judged = [...new Set(paths)].map((path) => ({
+      path,
+      ...judge({ type: 'permission:file:read', input: { path } }, context),
+    }))
+    const blocked = judged.filter(({ decision }) => decision.outcome !== 'allowed')
+    decisions.appendAll(blocked.map(({ entry }) => entry))
+    return {
+      allowed: new Set(judged.flatMap(({ path, decision }) => (decision.outcome === 'allowed' ? [path] : []))),
+      blockedCount: blocked.length,
+      blockedBy: [...new Set(blocked.flatMap(({ decision }) => nameRules(decision)))],
+    }
+  },
+  permitWrites: (files, context) => {
+    const judged = files.map((input) => judge({ type: 'permission:file:write', input }, context))
+    const entries = judged.map(({ entry }) => entry)
+    const allowed = entries.filter(({ outcome }) => outcome === 'allowed')
+    const [first] = allowed
+    const isMany = first !== undefined && allowed.length > ALLOWED_WRITES_RECORDED_MAX
+    const summary = isMany ? [{ ...first, detail: summarise(allowed) }] : []
+    decisions.appendAll([...summary, ...entries.filter(({ outcome }) => !isMany || outcome !== 'allowed')])
+    return new Map(
+      judged.flatMap(({ decision }, index) =>
+        decision.outcome === 'allowed' ? [] : [[index, blockersOf(decision)] as const],
+      ),
+    )
+  },
+})
+
+/** The hash is over the sorted paths, each ended by NUL: it can be had again from the turn's commit. */
+const summarise = (allowed: readonly DecisionEntry[]): DecisionEntry['detail'] => {
+  const paths = allowed.map(({ detail }) => `${String(detail['path'])}\0`).toSorted()
+  const hash = new Bun.CryptoHasher('sha256').update(paths.join(''))
+  return { via: 'bash', files: allowed.length, pathsHash: hash.digest('hex') }
+}
+
+const blockersOf = (decision: Exclude<Decision, { outcome: 'allowed' }>): readonly Blocker[] =>
+  decision.outcome === 'malformed' ? [{ by: 'malformed', sentence: decision.message, fault: null }] : decision.blockedBy
 
 /** One line for the model and the owner; null when nothing blocks. */
 export const describeBlock = (decision: Decision): string | null => {

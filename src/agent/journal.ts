@@ -29,6 +29,8 @@ export type JournalEventType =
   | 'tool.result'
   | 'workspace.commit'
   | 'workspace.undo'
+  | 'workspace.redo'
+  | 'workspace.restore'
   | 'node.freeze'
   | 'node.resume'
 

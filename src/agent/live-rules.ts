@@ -55,6 +55,7 @@ export const createLiveGate = ({
   return {
     permit: (operation, context) => current().permit(operation, context),
     permitFiles: (paths, context) => current().permitFiles(paths, context),
+    permitWrites: (files, context) => current().permitWrites(files, context),
     decide: (question, context) => current().decide(question, context),
     operate: (operation, reason) => current().operate(operation, reason),
   }

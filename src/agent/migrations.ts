@@ -141,4 +141,22 @@ export const MIGRATIONS: readonly string[] = [
   `
   alter table inbound add column follow_up integer not null default 0 check (follow_up in (0, 1));
   `,
+  // The workspace: commits of the kinds redo and restore. SQLite cannot change a check, so the table is made again.
+  `
+  create table workspace_commits_next (
+    seq integer primary key,
+    at integer not null,
+    sha text not null unique,
+    kind text not null check (kind in ('turn', 'owner', 'undo', 'redo', 'restore')),
+    turn text,
+    subject text not null,
+    files text not null check (json_valid(files)),
+    undoes text
+  ) strict;
+  insert into workspace_commits_next select seq, at, sha, kind, turn, subject, files, undoes from workspace_commits;
+  drop table workspace_commits;
+  alter table workspace_commits_next rename to workspace_commits;
+  create unique index undone_once on workspace_commits (undoes) where undoes is not null;
+  create index workspace_commits_by_turn on workspace_commits (turn) where turn is not null;
+  `,
 ]

@@ -9,6 +9,7 @@ import type { CallStep } from './next-step.ts'
 import { showMatches } from './show-matches.ts'
 import type { PreparedCall } from './tools/tool.types.ts'
 import type { Turn } from './turn.types.ts'
+import type { WrittenFiles } from './written-files.ts'
 
 type Result = { readonly content: string; readonly isError: boolean }
 
@@ -21,7 +22,7 @@ const UNKNOWN_EFFECT = failed(
 )
 const NO_PAYMENT_METHOD = ok('The rules allow this payment, but no payment method configured: nothing was paid.')
 
-export const createCallRunner = (parts: AgentParts, turn: Turn) => {
+export const createCallRunner = (parts: AgentParts, turn: Turn, written: WrittenFiles) => {
   const { journal, tools, gate, sandbox, workspace } = parts
 
   const answer = (block: ToolUseBlock, ref: string, result: Result): void =>
@@ -41,6 +42,12 @@ export const createCallRunner = (parts: AgentParts, turn: Turn) => {
     return failed(`Blocked by ${reason}`)
   }
 
+  const prepareForChange = async (): Promise<void> => {
+    await workspace.requireMain()
+    // So that the turn's commit holds only the turn's changes.
+    if (!mayHaveChanged(parts, turn.id)) await workspace.commitOwnerEdits()
+  }
+
   const execute = async (block: ToolUseBlock, ref: string, call: PreparedCall): Promise<Result> => {
     const context = { turn: turn.id, toolUseId: block.id, channel: turn.intent.channel, senderId: turn.intent.senderId }
     if (call.action.kind === 'payment') {
@@ -52,10 +59,13 @@ export const createCallRunner = (parts: AgentParts, turn: Turn) => {
     const permission = gate.permit(call.action.operation, context)
     if (!permission.ok) return refuse(call.summary, permission.decision)
     turn.progress({ kind: 'call', summary: call.summary, outcome: 'allowed', reason: null })
-    const isFirstEffect = !tools.find(block.name)?.idempotent && !mayHaveChanged(parts, turn.id)
-    if (isFirstEffect) await workspace.commitOwnerEdits() // so that the turn's commit holds only the turn's changes
+    if (!tools.find(block.name)?.idempotent) await prepareForChange()
     start(block, ref)
+    const { operation } = permission.call
+    if (operation.kind === 'bash') written.noteCommand()
     const outcome = await sandbox.run(permission.call, { signal: turn.signal })
+    const isWritten = outcome.kind === 'text' && (operation.kind === 'write' || operation.kind === 'edit')
+    if (isWritten) await written.noteWrite(operation.path)
     if (outcome.kind !== 'matches') return describeOutcome(outcome)
     return describeOutcome(showMatches(outcome, (paths) => gate.permitFiles(paths, context)))
   }
@@ -90,23 +100,13 @@ const decoder = new TextDecoder()
 /** What the model reads of each of stdout and stderr: its context is dear, and the journal keeps every result. */
 const OUTPUT_CHARACTERS_MAX = 25_000
 
-const KILLED: Readonly<Record<NonNullable<Extract<SandboxOutcome, { kind: 'process' }>['killedBy']>, string>> = {
-  timeout: 'It was killed at its time limit: split the work, or ask for a longer timeout.',
-  output: 'It was killed because it printed too much: write to a file and read the part you need.',
-  memory: 'It was killed because it used too much memory: work on less at a time.',
-  disk: 'It was killed because it filled the disk: write less.',
-  stop: 'It was stopped by the owner.',
-}
-
 /** What the model reads. Output comes first, then what is notable about how it ended. */
 export const describeOutcome = (outcome: Exclude<SandboxOutcome, { kind: 'matches' }>): Result => {
   if (outcome.kind === 'failed') return failed(outcome.message)
   if (outcome.kind === 'text')
     return ok(outcome.truncated ? `${outcome.text}\n[cut here: the rest is over the limit]` : outcome.text)
-  const notes: string[] = []
-  if (outcome.truncated) notes.push('[output cut at its limit]')
-  if (outcome.killedBy) notes.push(`[${KILLED[outcome.killedBy]}]`)
-  else if (outcome.exitCode !== 0) notes.push(`[exit code ${outcome.exitCode}]`)
+  const notes = outcome.notes.map((note) => `[${note}]`)
+  if (outcome.killedBy === null && outcome.exitCode !== 0) notes.unshift(`[exit code ${outcome.exitCode}]`)
   const output = [outcome.stdout, outcome.stderr].map(readTail).filter((text) => text !== '')
   const isError = outcome.killedBy !== null || outcome.exitCode !== 0
   return { content: [...output, ...notes].join('\n'), isError }
@@ -119,5 +119,5 @@ const readTail = (bytes: Uint8Array): string => {
   const tail = text.slice(-OUTPUT_CHARACTERS_MAX)
   const from = tail.indexOf('\n') + 1
   const leftOut = text.length - tail.length + from
-  return `[${leftOut} characters left out: write output to a file to read all of it]\n${tail.slice(from).toWellFormed()}`
+  return `[${leftOut} characters left out]\n${tail.slice(from).toWellFormed()}`
 }

@@ -15,7 +15,7 @@ import type { Turn } from '../agent/turn.types.ts'
 import { createWorkspaceRepo } from '../agent/workspace/workspace-repo.ts'
 import { createOwnerGate, LOCAL_CHANNEL, LOCAL_OWNER } from '../channels/owner-gate.ts'
 import type { Config } from '../config.ts'
-import { createSandboxLanes } from '../parts.ts'
+import { createGitEngine, createSandboxLanes } from '../parts.ts'
 import { systemClock } from '../utils/clock.ts'
 import { systemTiming } from '../utils/timing.ts'
 import { openGate } from './open-gate.ts'
@@ -58,7 +58,7 @@ const openAgent = (
     workspace: createWorkspaceRepo({
       worktree: config.home.workspace,
       gitDir: config.home.gitDir,
-      run: lanes.runConfined,
+      engine: createGitEngine(config, lanes.runConfined, systemClock),
       record: createCommitRecord(state),
       clock: systemClock,
       sharedGroup: config.dropTo?.gid ?? null,

@@ -4,9 +4,11 @@ import { gateMeasurements } from './gate-rows.ts'
 import { journalMeasurement } from './journal-row.ts'
 import { laneMeasurement } from './lane-rows.ts'
 import { requestMeasurement } from './request-row.ts'
+import { soakMeasurement } from './soak-row.ts'
 import { launcherMeasurement, startMeasurement } from './start-rows.ts'
 import { stopMeasurement } from './stop-row.ts'
 import { turnMeasurement } from './turn-rows.ts'
+import { largeWorkspaceMeasurement, workspaceMeasurement } from './workspace-rows.ts'
 
 /** Every figure of `plaited bench`. The request comes before other turns: their history would be in it. */
 export const MEASUREMENTS: readonly Measurement[] = [
@@ -19,4 +21,8 @@ export const MEASUREMENTS: readonly Measurement[] = [
   turnMeasurement,
   laneMeasurement,
   stopMeasurement,
+  workspaceMeasurement,
 ]
+
+/** What takes minutes; `bench --large` takes these figures after the others. */
+export const LARGE_MEASUREMENTS: readonly Measurement[] = [soakMeasurement, largeWorkspaceMeasurement]

@@ -1,6 +1,6 @@
 import { createLab } from '../bench/lab.ts'
 import { readMachine } from '../bench/machine.ts'
-import { MEASUREMENTS } from '../bench/measurements.ts'
+import { LARGE_MEASUREMENTS, MEASUREMENTS } from '../bench/measurements.ts'
 import { renderReport } from '../bench/render.ts'
 import { runMeasurements } from '../bench/run-measurements.ts'
 import { systemClock } from '../utils/clock.ts'
@@ -8,14 +8,15 @@ import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'
 
 /** The figures of the design, each beside its floor from the same run. A missed goal is a figure, not a failure. */
-export const runBench: RunCommand = async ({ positionals, json, io, signal }) => {
+export const runBench: RunCommand = async ({ positionals, values, json, io, signal }) => {
   if (positionals.length > 0)
-    throw new NodeError('USAGE', 'bench takes no arguments', { hint: 'plaited bench [--json]' })
+    throw new NodeError('USAGE', 'bench takes no arguments', { hint: 'plaited bench [--large] [--json]' })
   const machine = readMachine(systemClock)
   const { lab, remove } = createLab(signal)
   try {
     const progress = (line: string) => io.error(`${line}\n`)
-    const report = { machine, ...(await runMeasurements(MEASUREMENTS, lab, progress)) }
+    const measurements = values['large'] === true ? [...MEASUREMENTS, ...LARGE_MEASUREMENTS] : MEASUREMENTS
+    const report = { machine, ...(await runMeasurements(measurements, lab, progress)) }
     io.out(json ? `${JSON.stringify(report)}\n` : renderReport(report))
     return report.failures.length === 0 ? 0 : 1
   } finally {

@@ -76,16 +76,30 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'sandbox',
     positionalsMax: Number.POSITIVE_INFINITY,
-    summary: 'what the tools do, without the rules: exec, read, write',
-    usage: 'sandbox exec [--timeout MS] -- CMD... | sandbox read PATH | sandbox write PATH TEXT',
+    summary: 'what the tools do, without the rules: exec, read, write; and within which limits',
+    usage: 'sandbox exec [--timeout MS] -- CMD... | sandbox read PATH | sandbox write PATH TEXT | sandbox limits',
     options: { timeout: { type: 'string' } },
     load: async () => (await import('./sandbox.ts')).runSandbox,
   },
   {
     name: 'undo',
-    summary: "takes back the newest turn's changes, as a new commit; 1 when there is nothing",
-    usage: 'undo [--home DIR] [--json]',
+    positionalsMax: 1,
+    summary: "takes back a turn's changes (default: the newest), as a new commit; 1 when there is nothing",
+    usage: 'undo [TURN] [--home DIR] [--json]',
     load: async () => (await import('./undo.ts')).runUndo,
+  },
+  {
+    name: 'redo',
+    summary: 'takes back the newest undo; 1 when there is nothing',
+    usage: 'redo [--home DIR] [--json]',
+    load: async () => (await import('./redo.ts')).runRedo,
+  },
+  {
+    name: 'restore',
+    positionalsMax: 1,
+    summary: 'brings one file back to what it was after a turn, as a new commit',
+    usage: 'restore FILE@TURN [--home DIR] [--json]',
+    load: async () => (await import('./restore.ts')).runRestore,
   },
   {
     name: 'log',
@@ -120,13 +134,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'bench',
     endsAtSignal: true,
     summary: 'measures the node, each figure beside its floor from the same run',
-    usage: 'bench [--json]',
+    usage: 'bench [--large] [--json]',
+    options: { large: { type: 'boolean' } },
     load: async () => (await import('./bench.ts')).runBench,
   },
   {
     name: 'test',
     summary: 'every check of the project: format, lint, types, unused code, tests',
-    usage: 'test [--crash] [--only GLOB | PATH]...',
+    usage: 'test [--crash | --containment] [--only GLOB | PATH]...',
     raw: true,
     load: async () => {
       const { runTestCommand } = await import('./test.ts')
@@ -137,6 +152,6 @@ export const COMMANDS: readonly CommandEntry[] = [
 
 /** Named by the design, built later: they say so instead of pretending. */
 export const LATER_COMMANDS: readonly string[] = [
-  ...['redo', 'restore', 'explain', 'login', 'renew', 'recover-cert', 'backup', 'pay', 'peers', 'link'],
+  ...['explain', 'login', 'renew', 'recover-cert', 'backup', 'pay', 'peers', 'link'],
   ...['modules', 'dev', 'agents', 'jobs', 'memory', 'export'],
 ]

@@ -1,4 +1,4 @@
-import type { Operations } from '../operations.ts'
+import { type Operations, TURN_CHARACTERS_MAX } from '../operations.ts'
 import { escapeUnsafeCharacters, printableJson } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'
@@ -16,9 +16,6 @@ export const runDiff: RunCommand = (invocation) =>
     invocation.io.out(invocation.json ? `${printableJson({ turn, diff })}\n` : escapeUnsafeCharacters(diff))
     return 0
   })
-
-/** Characters of a turn's id that the node takes; a longer word is none. */
-const TURN_CHARACTERS_MAX = 64
 
 /** A turn that changed nothing has an empty diff; one that never was has no event. */
 const isKnown = async (operations: Operations, turn: string): Promise<boolean> =>

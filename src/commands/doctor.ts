@@ -3,6 +3,7 @@ import { chmodSync, existsSync, statSync } from 'node:fs'
 import { loadRules } from '../agent/constraint-store.ts'
 import { priceOf } from '../agent/model/model-prices.ts'
 import { type Config, modelName, readConfig, readHome } from '../config.ts'
+import { GIT_NAMES } from '../describe.ts'
 import type { NodeStatus } from '../operations.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, RunCommand } from './command.types.ts'
@@ -59,7 +60,7 @@ const examine = async (invocation: Invocation): Promise<readonly Check[]> => {
         mend: null,
       },
       examineSandbox(status),
-      { name: 'git', state: 'ok', detail: 'the workspace is under git', mend: null },
+      { name: 'git', state: 'ok', detail: `the history of the workspace is ${GIT_NAMES[status.git]}`, mend: null },
       audit.ok
         ? { name: 'decisions', state: 'ok', detail: `${audit.count} in an unbroken chain`, mend: null }
         : {
@@ -118,5 +119,11 @@ const examineSandbox = ({ sandbox }: NodeStatus): Check => {
   const name = 'sandbox'
   if (sandbox.mode === 'full') return { name, state: 'ok', detail: 'full: bubblewrap and seccomp', mend: null }
   if (sandbox.mode === 'unknown') return { name, state: 'warn', detail: 'the node does not answer', mend: null }
+  if (sandbox.mode === 'shared-proc') {
+    return {
+      ...{ name, state: 'warn', detail: `WEAKER, as PLAITED_SANDBOX=shared-proc asks: ${sandbox.weakness}` },
+      mend: 'start the container with security_opt: ["systempaths=unconfined"], and unset PLAITED_SANDBOX',
+    }
+  }
   return { name, state: 'fail', detail: `${sandbox.reason}: tools refuse to run`, mend: sandbox.mend }
 }

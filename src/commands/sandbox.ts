@@ -1,6 +1,8 @@
 import type { SandboxOutcome, ToolOperation } from '../agent/agent.types.ts'
 import { resolveWorkspacePath } from '../agent/permission-event.ts'
+import { describeLimits } from '../agent/sandbox/sandbox-limits.ts'
 import { showMatch } from '../agent/show-matches.ts'
+import { readConfig } from '../config.ts'
 import { escapeUnsafeCharacters, printableJson } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, Io, RunCommand } from './command.types.ts'
@@ -14,10 +16,12 @@ const EXIT_KILLED = 124
 const TIMEOUT_MS_DEFAULT = 120_000
 const TIMEOUT_MS_MAX = 600_000
 
-const USAGE = 'plaited sandbox exec [--timeout MS] -- CMD... | sandbox read PATH | sandbox write PATH TEXT'
+const USAGE =
+  'plaited sandbox exec [--timeout MS] -- CMD... | sandbox read PATH | sandbox write PATH TEXT | sandbox limits'
 
 /** What the bash and file tools do, without the rules: to see for oneself what the sandbox holds back. */
 export const runSandbox: RunCommand = async (invocation) => {
+  if (invocation.positionals[0] === 'limits' && invocation.positionals.length === 1) return printLimits(invocation)
   const operation = parseOperation(invocation)
   try {
     const outcome = await withOperations(invocation, (operations) => operations.execute(operation))
@@ -30,6 +34,13 @@ export const runSandbox: RunCommand = async (invocation) => {
     else invocation.io.error(`plaited: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`)
     return EXIT_SANDBOX_FAILED
   }
+}
+
+/** The limits in force, as PLAITED_SANDBOX_LIMITS names them. */
+const printLimits = ({ home, json, io }: Invocation): number => {
+  const { sandboxLimits } = readConfig({ home }).config
+  io.out(json ? `${JSON.stringify(sandboxLimits)}\n` : `${describeLimits(sandboxLimits)}\n`)
+  return 0
 }
 
 const parseOperation = ({ positionals, values }: Pick<Invocation, 'positionals' | 'values'>): ToolOperation => {
@@ -47,7 +58,7 @@ const parseOperation = ({ positionals, values }: Pick<Invocation, 'positionals' 
   if (verb === 'read' && rest.length === 1)
     return { kind: 'read', path: resolveWorkspacePath(path), offset: null, limit: null }
   if (verb === 'write' && rest.length === 2) return { kind: 'write', path: resolveWorkspacePath(path), content: text }
-  throw new NodeError('USAGE', 'sandbox knows: exec, read, write', { hint: USAGE })
+  throw new NodeError('USAGE', 'sandbox knows: exec, read, write, limits', { hint: USAGE })
 }
 
 const quoteForShell = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
@@ -87,7 +98,8 @@ const printOutcome = (outcome: SandboxOutcome, io: Io): number => {
   }
   process.stdout.write(outcome.stdout)
   process.stderr.write(outcome.stderr)
-  if (outcome.truncated) io.error('plaited: output cut at its limit\n')
+  if (outcome.truncated) io.error('plaited: output cut at its limit, this is its end\n')
   if (outcome.killedBy !== null) io.error(`plaited: killed: ${outcome.killedBy} limit\n`)
+  if (outcome.truncated || outcome.killedBy !== null) for (const note of outcome.notes) io.error(`plaited: ${note}\n`)
   return exitCodeOf(outcome)
 }

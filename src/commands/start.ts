@@ -17,8 +17,12 @@ export const runStart: RunCommand = async ({ home, values, io, json, signal }) =
   const log = createNodeLog(settings, { write: io.error, level: 'info' })
   await runService({ ...settings, log }, signal, ({ url }) => {
     if (json)
-      return io.out(`${JSON.stringify({ url, home: config.home.root, model: modelName(config), pid: process.pid })}\n`)
-    io.out(`plaited serves ${url} from ${config.home.root} (model: ${modelName(config)}). No channel is configured:\n`)
+      return io.out(
+        `${JSON.stringify({ url, home: config.home.root, model: modelName(config), sandbox: config.sandboxMode, pid: process.pid })}\n`,
+      )
+    const weaker = config.sandboxMode === 'full' ? '' : `, WEAKER sandbox: ${config.sandboxMode}`
+    const choices = `model: ${modelName(config)}${weaker}`
+    io.out(`plaited serves ${url} from ${config.home.root} (${choices}). No channel is configured:\n`)
     io.out("  talk to it with 'plaited chat'; end it with Ctrl-C.\n")
   })
   return 0

@@ -9,6 +9,7 @@ import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { NodeError } from '../utils/node-error.ts'
+import { containmentArgv } from './containment.ts'
 import { formatTestSummary, summarizeTestRun } from './test-summary.ts'
 
 /** Where the report goes. Contract: `write` must not throw. */
@@ -53,11 +54,13 @@ const STATIC_STEPS: readonly Step[] = [
 
 /**
  * Runs every check and reports it, ending with `N passed, M failed` of the tests alone on a line. `args` narrow the
- * tests (a part of a path, or `--only GLOB`), never the static checks; `--crash` adds the whole of a long suite.
+ * tests (a part of a path, or `--only GLOB`), never the static checks. `--crash` adds the whole of a long suite,
+ * `--containment` measures the layers instead.
  * @returns the exit code: 0 when all checks passed and at least one test ran, otherwise 1.
  * @throws {NodeError} USAGE
  */
 export const runTestCommand = async (args: readonly string[], io: TestCommandIo): Promise<number> => {
+  if (args.includes('--containment')) return measureContainment(args, io)
   const longSuites = args.flatMap((arg) => LONG_SUITES[arg] ?? [])
   const testFiles = selectTestFiles(args.filter((arg) => LONG_SUITES[arg] === undefined))
   const scratch = mkdtempSync(join(tmpdir(), 'plaited-test-'))
@@ -96,6 +99,18 @@ export const runTestCommand = async (args: readonly string[], io: TestCommandIo)
   }
 }
 
+const measureContainment = async (args: readonly string[], io: TestCommandIo): Promise<number> => {
+  const argv = containmentArgv(args)
+  const scratch = mkdtempSync(join(tmpdir(), 'plaited-test-'))
+  try {
+    const { exitCode, output } = await runStep({ name: 'containment', argv }, scratch)
+    io.write(output)
+    return exitCode === 0 ? 0 : 1
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+}
+
 /** The test files that the arguments choose, relative to the project; null when nothing narrows the run. */
 const selectTestFiles = (args: readonly string[]): readonly string[] | null => {
   const filters: string[] = []
@@ -103,7 +118,7 @@ const selectTestFiles = (args: readonly string[]): readonly string[] | null => {
     if (arg === '--only' && args[index + 1] !== undefined) continue
     if (arg.startsWith('-')) {
       throw new NodeError('USAGE', `test does not know ${arg}`, {
-        hint: `plaited test [--only GLOB | PART_OF_A_PATH]... [${Object.keys(LONG_SUITES).join('] [')}]`,
+        hint: `plaited test [--only GLOB | PART_OF_A_PATH]... [--containment] [${Object.keys(LONG_SUITES).join('] [')}]`,
       })
     }
     filters.push(arg)

@@ -4,7 +4,13 @@
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { z } from 'zod'
-import { budgetExtensionSchema, type Operations, toolOperationSchema } from '../operations.ts'
+import {
+  budgetExtensionSchema,
+  type Operations,
+  restoreSchema,
+  TURN_CHARACTERS_MAX,
+  toolOperationSchema,
+} from '../operations.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { type Fault, faultOf, readBody } from './control-protocol.ts'
 import { createSayStream, heardSchema } from './say-stream.ts'
@@ -13,11 +19,11 @@ import { createSayStream, heardSchema } from './say-stream.ts'
 const REQUEST_BYTES_MAX = 16 * 1024 * 1024
 
 const logSchema = z.strictObject({ limit: z.int().min(1).max(10_000) })
-const diffSchema = z.strictObject({ turn: z.string().max(64).nullable() })
 /** Asked by whoever wants to know whether a node answers. */
 const KNOCK = '/knock'
 
-const turnSchema = z.string().max(64).nullable()
+const turnSchema = z.string().max(TURN_CHARACTERS_MAX).nullable()
+const turnOnlySchema = z.strictObject({ turn: turnSchema })
 const eventsSchema = z.strictObject({
   ...{ after: z.int().nonnegative(), limit: z.int().min(1).max(1000), turn: turnSchema },
 })
@@ -42,10 +48,12 @@ export const startControlServer = (
     '/status': route(nothing, () => operations.status()),
     '/stop': route(stopSchema, ({ cause }) => operations.stop(cause)),
     '/resume': route(nothing, () => operations.resume()),
-    '/undo': route(nothing, () => operations.undo()),
+    '/undo': route(turnOnlySchema, ({ turn }) => operations.undo(turn)),
+    '/redo': route(nothing, () => operations.redo()),
+    '/restore': route(restoreSchema, (file) => operations.restore(file)),
     '/heard': route(heardSchema, async ({ messageId }) => speech.heard(messageId)),
     '/log': route(logSchema, ({ limit }) => operations.log(limit)),
-    '/diff': route(diffSchema, ({ turn }) => operations.diff(turn)),
+    '/diff': route(turnOnlySchema, ({ turn }) => operations.diff(turn)),
     '/events': route(eventsSchema, (query) => operations.events(query)),
     '/audit': route(nothing, () => operations.auditDecisions()),
     '/budget': route(budgetSchema, ({ extension }) => operations.budget(extension)),

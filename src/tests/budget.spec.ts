@@ -19,7 +19,7 @@ const converse = (
     answerControlWord: (parts) => (word, intent) =>
       answerControlWord(word, {
         status: unused,
-        undo: unused,
+        ...{ undo: unused, redo: unused, restore: unused },
         log: unused,
         resume: unused,
         budget: createBudget(parts.ledger, intent),

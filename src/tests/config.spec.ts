@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SANDBOX_LIMITS } from '../agent/sandbox/sandbox-limits.ts'
 import { type Environment, readConfig } from '../config.ts'
 import { NodeError } from '../utils/node-error.ts'
 
@@ -77,6 +78,11 @@ describe('the configuration', () => {
     ['PLAITED_CAP_MONTH_USD', 'Infinity'],
     ['PLAITED_CAP_MONTH_USD', '1000000.000001'],
     ['PLAITED_LOG', 'verbose'],
+    ['PLAITED_SANDBOX', 'none'],
+    ['PLAITED_SANDBOX', 'Full'],
+    ['PLAITED_SANDBOX_LIMITS', 'memory=0'],
+    ['PLAITED_SANDBOX_LIMITS', 'memory=1TB'],
+    ['PLAITED_SANDBOX_LIMITS', 'unlimited'],
     ['PLAITED_SANDBOX_UID', '1000'],
     ['PLAITED_SANDBOX_UID', '-1:0'],
     ['PLAITED_SANDBOX_UID', '0:0'],
@@ -95,6 +101,15 @@ describe('the configuration', () => {
     const fault = faultOf(() => read({ [name]: value }))
     expect(fault.code).toBe('CONFIG_INVALID')
     expect(fault.message.split(/[ ;]/, 1)).toEqual([name])
+  })
+
+  test('keeps the sandbox full and its limits as they are, unless the owner says otherwise', () => {
+    expect(read({}).config).toMatchObject({ sandboxMode: 'full', sandboxLimits: SANDBOX_LIMITS })
+    const given = { PLAITED_SANDBOX: 'shared-proc', PLAITED_SANDBOX_LIMITS: 'wall=1m' }
+    expect(read(given).config).toMatchObject({
+      sandboxMode: 'shared-proc',
+      sandboxLimits: { ...SANDBOX_LIMITS, wallMsMax: 60_000 },
+    })
   })
 
   test('says in which form an owner is named', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Budget } from '../agent/ledger.types.ts'
-import { answerControlWord, isRepeatable, parseControlWord, parseExtension } from '../control-words.ts'
+import { answerControlWord, needsLane, parseControlWord, parseExtension } from '../control-words.ts'
 import type { Operations } from '../operations.ts'
 import { NodeError } from '../utils/node-error.ts'
 
@@ -12,6 +12,9 @@ describe('a control word', () => {
     ['  status.\n', 'status'],
     ['undo', 'undo'],
     ['Undo the last change', 'undo'],
+    ['/undo T0123456789ab', 'undo t0123456789ab'],
+    ['Redo!', 'redo'],
+    ['restore Notes/My @ File.md@t0123456789ab.', 'restore Notes/My @ File.md@t0123456789ab'],
     ['log', 'log'],
     ['/help', 'help'],
     ['/budget', 'budget'],
@@ -26,6 +29,12 @@ describe('a control word', () => {
     'please stop',
     'stop it',
     'do not undo',
+    'undo the header',
+    'undo t123',
+    'redo it nicer',
+    'restore a.md',
+    'restore a.md@yesterday',
+    'restore @t0123456789ab',
     'undo\nthe last change',
     'status of the project?',
     '//stop',
@@ -57,6 +66,8 @@ describe('a control word', () => {
     status: () => Promise.reject(new TypeError('a bug')),
     undo: () =>
       Promise.reject(new NodeError('NOTHING_TO_UNDO', 'there is nothing to undo', { hint: 'say something first' })),
+    redo: () => Promise.reject(new NodeError('NOTHING_TO_REDO', 'there is nothing to redo')),
+    restore: () => Promise.reject(new NodeError('TURN_UNKNOWN', 'there is no such turn')),
     log: async () => [],
     resume: async () => false,
     budget: () => Promise.reject(new NodeError('CONTROL_REFUSED', 'enough', { hint: 'sleep on it' })),
@@ -64,6 +75,8 @@ describe('a control word', () => {
 
   test('that cannot be done is answered with the reason and what to do', async () => {
     expect(await answerControlWord('undo', nothing)).toBe('there is nothing to undo (say something first)')
+    expect(await answerControlWord('redo', nothing)).toBe('there is nothing to redo')
+    expect(await answerControlWord('restore a@b@t0123456789ab', nothing)).toBe('there is no such turn')
     expect(await answerControlWord('log', nothing)).toBe('No turn has changed anything yet.')
     expect(await answerControlWord('budget +2 today', nothing)).toBe('enough (sleep on it)')
   })
@@ -129,7 +142,7 @@ describe('an extension of a budget', () => {
     const asked: Parameters<Operations['budget']>[0][] = []
     const unused = () => Promise.reject(new TypeError('not asked'))
     const operations = {
-      ...{ status: unused, undo: unused, log: unused, resume: unused },
+      ...{ status: unused, undo: unused, redo: unused, restore: unused, log: unused, resume: unused },
       budget: async (extension: Parameters<Operations['budget']>[0]) => {
         asked.push(extension)
         return budgetOf(extension ? 7_000_000 : 5_000_000)
@@ -155,12 +168,8 @@ describe('an extension of a budget', () => {
     expect(answers[0]).toContain('nothing was raised. Say "budget +2 today"')
   })
 
-  test('may be done again after a crash, unlike undo', () => {
-    expect((['budget +2 today', 'budget', 'status', 'undo'] as const).map(isRepeatable)).toEqual([
-      true,
-      true,
-      true,
-      false,
-    ])
+  test('may be answered beside a turn, and again after a crash, unlike those that change the workspace', () => {
+    const words = ['budget +2 today', 'budget', 'status', 'undo', 'redo', 'restore a@t000000000000'] as const
+    expect(words.filter(needsLane)).toEqual(['undo', 'redo', 'restore a@t000000000000'])
   })
 })

@@ -8,18 +8,22 @@
  * Refilling waits until a call is over: a new sandbox would compete with the command for the processor.
  */
 import { NodeError } from '../../utils/node-error.ts'
-import type { SandboxOutcome } from '../agent.types.ts'
 import { limitsScript, type SandboxHost, shellCommand, WORKSPACE_INSIDE } from './bubblewrap-arguments.ts'
+import type { CallGroup, CallGroups } from './call-groups.ts'
+import { explainEnd, type KilledBy } from './explain-end.ts'
 import { whyNotExecuted } from './explain-failure.ts'
 import { type ConfinedProcess, launchConfined, sendInput } from './launch-confined.ts'
 import { requireGitDir } from './reachability.ts'
 import { keepHead, supervise } from './supervise.ts'
 import { startWatchdog } from './watchdog.ts'
+import type { WorkspaceUsage } from './workspace-usage.ts'
 
 /** A model's turn takes far longer than a refill, so two cover a call that follows at once. */
 const POOL_SIZE = 2
 /** Lets the answer to the finished call leave first. */
 const REFILL_DELAY_MS = 5
+/** Beyond this many times the answered output a command is not talkative but a flood. */
+const FLOOD_FACTOR = 4
 /** The gate's limit on a command is 32 KiB; this one only bounds the pipe. */
 const SCRIPT_BYTES_MAX = 256 * 1024
 
@@ -32,32 +36,58 @@ const WAIT_FOR_SCRIPT = [
   'exit $?', // without it bash would replace itself by the subshell
 ].join('; ')
 
+/** How a command ended, with all that it printed. */
+export type BashRun =
+  | {
+      readonly kind: 'ended'
+      /** null when it was killed. */
+      readonly exitCode: number | null
+      readonly killedBy: KilledBy
+      readonly stdout: Uint8Array
+      readonly stderr: Uint8Array
+      /** Which limit it met, and what to do instead. */
+      readonly notes: readonly string[]
+    }
+  | { readonly kind: 'failed'; readonly message: string }
+
 export type BashPool = {
   /** Fills the pool. Safe to call again. */
   readonly warm: () => void
   readonly run: (
     script: string,
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
-  ) => Promise<SandboxOutcome>
+  ) => Promise<BashRun>
   /** Kills running calls and ends waiting sandboxes; afterwards no process is left. */
   readonly close: () => Promise<void>
 }
 
+type Member = {
+  readonly confined: ConfinedProcess
+  /** Its control group, where there are any. Contract: does not reject. */
+  readonly group: Promise<CallGroup | null>
+}
+
 /** Contract of `run`: rejects with `NodeError` SANDBOX_UNAVAILABLE or SANDBOX_FAILED, never because of the script. */
-export const createBashPool = (host: SandboxHost): BashPool => {
-  const waiting: ConfinedProcess[] = []
+export const createBashPool = (
+  host: SandboxHost,
+  { groups, usage }: { readonly groups: CallGroups | null; readonly usage: Pick<WorkspaceUsage, 'room'> },
+): BashPool => {
+  const waiting: Member[] = []
   const running = new Set<{ readonly stop: () => void; readonly done: Promise<unknown> }>()
   let refill: Timer | null = null
   let closed = false
 
-  const start = (): ConfinedProcess => {
+  const start = (): Member => {
     requireGitDir(host)
-    return launchConfined(host, 'bash', {
+    const confined = launchConfined(host, 'bash', {
       binds: [],
       environment: {},
       cwd: WORKSPACE_INSIDE,
-      command: shellCommand(`${limitsScript(host.limits, { cpuLimited: true })}; ${WAIT_FOR_SCRIPT}`),
+      command: shellCommand(`${limitsScript(host, { cpuLimited: true })}; ${WAIT_FOR_SCRIPT}`),
     })
+    // It has no children before it has a script, so all of the call will be in the group.
+    const group = groups === null ? Promise.resolve(null) : confined.innerPid.then((pid) => pid && groups.hold(pid))
+    return { confined, group: group.then((held) => held || null) }
   }
 
   const warm = () => {
@@ -73,23 +103,31 @@ export const createBashPool = (host: SandboxHost): BashPool => {
     }
   }
 
-  const take = (): ConfinedProcess => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) if (next.isRunning()) return next
+  const take = (): Member => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+      if (next.confined.isRunning()) return next
+      else void leave(next)
     return start()
   }
 
-  const runOne = async (script: string, timeoutMs: number, signal: AbortSignal): Promise<SandboxOutcome> => {
-    const confined = take()
+  const runOne = async (script: string, timeoutMs: number, signal: AbortSignal): Promise<BashRun> => {
+    const { confined, group } = take()
+    const { limits, workspace } = host
     const supervised = supervise(confined, {
       timeoutMs,
-      outputBytesMax: host.limits.outputBytesMax,
+      outputBytesMax: FLOOD_FACTOR * limits.outputBytesMax,
       signal,
-      watch: (pid, onBreach) => startWatchdog({ pid, workspace: host.workspace, limits: host.limits, onBreach }),
+      watch: (pid, onBreach) => startWatchdog({ pid, workspace, limits, room: usage.room(), onBreach }),
     })
+    const held = groups === null ? null : await group // not even a turn of the loop where there are none
     const sent = sendInput(confined, `${Buffer.byteLength(script)}\n${script}`)
     const [{ executed, ...run }] = await Promise.all([supervised, sent])
-    if (!executed && run.killedBy === null) throw whyNotExecuted(run)
-    return { kind: 'process', ...run, exitCode: run.killedBy === null ? run.exitCode : null }
+    const { outOfMemory, outOfProcesses } = held?.events() ?? NOTHING_REFUSED
+    held?.remove()
+    const killedBy = run.killedBy ?? (outOfMemory ? 'memory' : null)
+    if (!executed && killedBy === null) throw whyNotExecuted(run)
+    const end = { ...run, killedBy, exitCode: killedBy === null ? run.exitCode : null }
+    return { kind: 'ended', ...end, notes: explainEnd({ ...end, timeoutMs, outOfProcesses }, limits) }
   }
 
   return {
@@ -121,13 +159,15 @@ export const createBashPool = (host: SandboxHost): BashPool => {
   }
 }
 
-const STOPPED_BEFORE_START: SandboxOutcome = {
-  kind: 'process',
+const NOTHING_REFUSED = { outOfMemory: false, outOfProcesses: false }
+
+const STOPPED_BEFORE_START: BashRun = {
+  kind: 'ended',
   exitCode: null,
   stdout: new Uint8Array(),
   stderr: new Uint8Array(),
-  truncated: false,
   killedBy: 'stop',
+  notes: ['It was stopped by the owner.'],
 }
 
 const refuse = (script: string): string | null => {
@@ -136,7 +176,8 @@ const refuse = (script: string): string | null => {
   return null
 }
 
-const leave = async (confined: ConfinedProcess): Promise<void> => {
+const leave = async ({ confined, group }: Member): Promise<void> => {
   await sendInput(confined, '')
   await Promise.all([keepHead(confined.stdout, 0), keepHead(confined.stderr, 0), confined.ended])
+  ;(await group)?.remove()
 }

@@ -9,7 +9,7 @@
  * When the node is root, `setpriv` first becomes an ordinary user on the host: limits on processes do not bind the real root.
  */
 import type { OutputPipe } from './output-pipe.ts'
-import type { Bind, SandboxLimits, SandboxUser } from './sandbox.types.ts'
+import type { Bind, SandboxLimits, SandboxMode, SandboxUser } from './sandbox.types.ts'
 
 /** Where the worktree is inside, whatever the home is. */
 export const WORKSPACE_INSIDE = '/workspace'
@@ -35,8 +35,11 @@ export type SandboxHost = {
   readonly bubblewrapPath: string
   /** null: the node is an ordinary user already. */
   readonly drop: { readonly to: SandboxUser; readonly setprivPath: string } | null
+  readonly mode: SandboxMode
   readonly limits: SandboxLimits
   readonly makePipe: () => OutputPipe
+  /** On the command line of every sandbox of this node, and of no other process. */
+  readonly mark: string
 }
 
 /** `/bin -> usr/bin` on a merged-/usr system, a folder of its own elsewhere. */
@@ -119,8 +122,8 @@ const fileSystem = (host: SandboxHost, binds: readonly Bind[]): string[] => [
   ),
   ...readOnly(host.etcDir, '/etc'),
   ...(host.hasAlternatives ? readOnly('/etc/alternatives', '/etc/alternatives') : []), // awk, editors, ...
-  '--proc',
-  '/proc',
+  // A container that masks parts of /proc lets nobody mount a fresh one.
+  ...(host.mode === 'full' ? ['--proc', '/proc'] : readOnly('/proc', '/proc')),
   '--dev',
   '/dev',
   ...temporary('/tmp', host.limits),
@@ -155,19 +158,26 @@ const temporary = (target: string, limits: SandboxLimits): string[] => [
  * What pid 1 does before it runs anything: files belong to the group as well (the owner works in the same tree), the kernel
  * kills this first when memory ends, and the limits are set for good. A limit that the host has already set lower stays.
  */
-export const limitsScript = (limits: SandboxLimits, options: { readonly cpuLimited: boolean }): string => {
+export const limitsScript = (
+  { limits, mark }: Pick<SandboxHost, 'limits' | 'mark'>,
+  options: { readonly cpuLimited: boolean },
+): string => {
   const kibibytes = (bytes: number) => Math.floor(bytes / 1024)
   const limited = [
     'ulimit -c 0',
-    ...(options.cpuLimited ? [`ulimit -t ${limits.cpuSecondsMax}`] : []),
+    ...(options.cpuLimited ? cpuLimit(limits.cpuSecondsMax) : []),
     `ulimit -f ${kibibytes(limits.fileBytesMax)}`,
     `ulimit -n ${limits.openFilesMax}`,
     `ulimit -u ${limits.processesMax}`,
     `ulimit -d ${kibibytes(limits.dataBytesMax)}`,
     'echo 1000 >/proc/self/oom_score_adj',
   ]
-  return `umask 002; { ${limited.join('; ')}; } 2>/dev/null`
+  return `: ${mark}; umask 002; { ${limited.join('; ')}; } 2>/dev/null`
 }
+
+/** First SIGXCPU, whose number tells why in the exit code, then SIGKILL for a program that does not care. */
+const cpuLimit = (seconds: number): string[] => [`ulimit -Ht ${seconds + CPU_GRACE_S}`, `ulimit -St ${seconds}`]
+const CPU_GRACE_S = 2
 
 /** A shell that runs no start-up file of anyone. */
 export const shellCommand = (script: string, ...positional: readonly string[]): string[] => [
@@ -183,6 +193,6 @@ export const shellCommand = (script: string, ...positional: readonly string[]): 
 /** Runs `command` as pid 1 under the limits. */
 export const limitedCommand = (
   command: readonly string[],
-  limits: SandboxLimits,
+  host: Pick<SandboxHost, 'limits' | 'mark'>,
   options: { readonly cpuLimited: boolean },
-): string[] => shellCommand(`${limitsScript(limits, options)}; exec "$@"`, ...command)
+): string[] => shellCommand(`${limitsScript(host, options)}; exec "$@"`, ...command)

@@ -15,12 +15,15 @@ grep -q '^CapEff:[[:space:]]0*$' /proc/self/status || echo 'capabilities'
 unshare --user true 2>/dev/null && echo 'new namespaces'
 touch ${WORKSPACE_INSIDE}/.git 2>/dev/null && echo 'read-only .git'
 test "$(tail -n +3 /proc/net/dev | wc -l)" -le 1 || echo 'network'
-test -r /proc/2/environ && test "$(ls /proc | grep -c '^[0-9]')" -gt 16 && echo 'processes'
 test -w / && echo 'read-only root'
 test -e /etc/shadow && echo 'private /etc'
 bun --version >/dev/null || echo 'bun'
 rg --version >/dev/null || echo 'rg'
-exit 0`
+`
+
+const NO_OTHER_PROCESSES = `
+test "$(ls /proc | grep -c '^[0-9]')" -gt 16 && echo 'processes'
+`
 
 /** Uses both lanes as a tool call would and reports what the owner must know. Contract: does not reject. */
 export const checkSandbox = async (
@@ -29,21 +32,22 @@ export const checkSandbox = async (
   try {
     const { host, bash, files } = await open()
     const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const looked = await bash.run(LOOK_AROUND, { timeoutMs: TIMEOUT_MS, signal })
+    const look = `${LOOK_AROUND}${host.mode === 'full' ? NO_OTHER_PROCESSES : ''}exit 0`
+    const looked = await bash.run(look, { timeoutMs: TIMEOUT_MS, signal })
     const gitFile = await files.run(
       { kind: 'read', path: `${WORKSPACE_INSIDE}/.git`, offset: null, limit: 1 },
       { signal },
     )
     const missing =
-      looked.kind === 'process'
+      looked.kind === 'ended'
         ? Buffer.from(looked.stdout).toString('utf8').trim().split('\n').join(', ')
-        : looked.kind
-    if (looked.kind !== 'process' || looked.exitCode !== 0 || missing !== '')
+        : looked.message
+    if (looked.kind !== 'ended' || looked.exitCode !== 0 || missing !== '')
       return unavailable(`the sandbox is weaker than it must be: ${missing || 'the look around did not end'}`)
     if (gitFile.kind !== 'text') return unavailable('the file worker cannot read the workspace')
     return {
       available: true,
-      mode: 'full',
+      mode: host.mode,
       bubblewrapVersion: readVersion(host),
       user: sandboxUser(host.drop?.to ?? null),
     }

@@ -48,14 +48,14 @@ const runOne = async (host: SandboxHost, request: ConfinedRequest, signal: Abort
     binds: request.binds,
     environment: request.environment,
     cwd: request.cwd,
-    command: limitedCommand(request.argv, host.limits, { cpuLimited: false }), // a large tree's first commit takes long
+    command: limitedCommand(request.argv, host, { cpuLimited: false }), // a large tree's first commit takes long
   })
   const supervised = supervise(confined, { timeoutMs: request.timeoutMs, outputBytesMax: OUTPUT_BYTES_MAX, signal })
   const sent = sendInput(confined, request.stdin ?? '')
-  const [{ exitCode, executed, stdout, stderr, truncated, killedBy }] = await Promise.all([supervised, sent])
+  const [{ exitCode, executed, stdout, stderr, killedBy }] = await Promise.all([supervised, sent])
   if (!executed && killedBy === null) throw whyNotExecuted({ exitCode, stderr })
-  if (killedBy !== null || truncated)
-    throw new NodeError('SANDBOX_FAILED', `${request.argv[0]} was ended early: ${killedBy ?? 'output'}`, {
+  if (killedBy !== null)
+    throw new NodeError('SANDBOX_FAILED', `${request.argv[0]} was ended early: ${killedBy}`, {
       hint: 'try again; if it stays so, the workspace may be too large for this machine',
     })
   return { exitCode, stdout, stderr }

@@ -15,7 +15,9 @@ export type HostFacts = {
 
 export type Explanation = { readonly reason: string; readonly mend: string }
 
-const CONTAINER_PROFILE = 'start the container with security_opt seccomp=docker/seccomp.json'
+/** The sandbox brings a filter of its own, which is stricter than the container's. */
+const CONTAINER_PROFILE =
+  'add to the service in compose.yaml: security_opt: ["seccomp=unconfined"], or a profile that also allows clone, unshare, mount, umount2, pivot_root and sethostname'
 const APPARMOR: Explanation = {
   reason: 'AppArmor takes the rights away that a user namespace needs',
   mend: 'add an AppArmor profile with "userns," for bwrap, or: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
@@ -42,6 +44,13 @@ const CAUSES: readonly (readonly [RegExp, (facts: HostFacts, found: string) => E
     /Resource temporarily unavailable|Cannot allocate memory/,
     () => ({ reason: 'the host has no room for another process', mend: 'raise its limit on processes or its memory' }),
   ],
+  [
+    /does not support (?:user namespaces|it)\b/,
+    () => ({
+      reason: 'the kernel is too old for namespaces, or was built without them',
+      mend: "boot a kernel with CONFIG_USER_NS and CONFIG_CGROUPS, Linux 5.6 or newer; in a container it is the host's",
+    }),
+  ],
   [/uid map|gid map|setgroups|RTM_NEWADDR|RTM_NEWLINK|loopback/, () => APPARMOR],
   [
     /[Cc]reating new namespace failed|No permissions to creat\w+ new namespace|unshare user ns/,
@@ -52,7 +61,7 @@ const CAUSES: readonly (readonly [RegExp, (facts: HostFacts, found: string) => E
     /mount proc/,
     () => ({
       reason: 'the container masks parts of /proc, so the sandbox cannot have its own',
-      mend: 'start the container with security_opt systempaths=unconfined',
+      mend: 'add to the service in compose.yaml: security_opt: ["systempaths=unconfined"]; where that cannot be had, PLAITED_SANDBOX=shared-proc is a weaker sandbox: commands then see outside processes and their command lines',
     }),
   ],
   [
@@ -78,7 +87,7 @@ const CAUSES: readonly (readonly [RegExp, (facts: HostFacts, found: string) => E
     /[Mm]ount|Failed to make \/ slave/,
     () => ({
       reason: 'mounting is refused, as the AppArmor profile docker-default does',
-      mend: 'start the container with security_opt apparmor=unconfined',
+      mend: 'add to the service in compose.yaml: security_opt: ["apparmor=unconfined"]',
     }),
   ],
 ]

@@ -44,7 +44,7 @@ export type FileWorker = {
 type Connection = {
   readonly confined: ConfinedProcess
   readonly frames: AsyncGenerator<unknown, void, void>
-  readonly stderr: Promise<{ readonly bytes: Uint8Array }>
+  readonly stderr: Promise<Uint8Array>
 }
 
 /** Contract of `run`: rejects with `NodeError` SANDBOX_UNAVAILABLE or SANDBOX_FAILED, never because of the files. */
@@ -69,7 +69,7 @@ export const createFileWorker = (host: SandboxHost): FileWorker => {
       binds: [{ source: host.workerDir, target: WORKER_DIR_INSIDE, writable: false }],
       environment: {},
       cwd: WORKSPACE_INSIDE,
-      command: limitedCommand(command, host.limits, { cpuLimited: false }), // it may serve for weeks
+      command: limitedCommand(command, host, { cpuLimited: false }), // it may serve for weeks
     })
     const frames = readFrames(confined.stdout, ANSWER_BYTES_MAX)
     connection = { confined, frames, stderr: keepHead(confined.stderr, STDERR_BYTES_MAX) }
@@ -151,7 +151,7 @@ const ask = async (
 
 const explainEnd = async ({ confined, stderr }: Connection): Promise<NodeError> => {
   const { exitCode, executed } = await confined.ended
-  const { bytes } = await stderr
+  const bytes = await stderr
   if (!executed) return whyNotExecuted({ exitCode, stderr: bytes })
   return failed(`ended with exit code ${exitCode} ${Buffer.from(bytes).toString('utf8')}`.trim())
 }

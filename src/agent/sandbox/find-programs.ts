@@ -37,6 +37,20 @@ export const requireRipgrep = async (): Promise<string> => {
   }
 }
 
+/** openat2, by which the file tools stay beneath the workspace. Everything else that is used is older. */
+const KERNEL_MIN = { major: 5, minor: 6 }
+
+/** @param release as `uname -r` prints it. @throws {NodeError} SANDBOX_UNAVAILABLE on a kernel that is too old. */
+export const requireKernel = (release: string): void => {
+  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10))
+  if (major > KERNEL_MIN.major || (major === KERNEL_MIN.major && minor >= KERNEL_MIN.minor)) return
+  throw new NodeError(
+    'SANDBOX_UNAVAILABLE',
+    `the kernel is too old: it is ${release}, and openat2 needs ${KERNEL_MIN.major}.${KERNEL_MIN.minor}`,
+    { hint: "boot a newer kernel (apt-get install linux-image-amd64 on Debian); in a container it is the host's" },
+  )
+}
+
 /** @throws {NodeError} SANDBOX_UNAVAILABLE where no filter exists for this machine. */
 export const requireArchitecture = (): SeccompArchitecture => {
   if (process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64')) return process.arch

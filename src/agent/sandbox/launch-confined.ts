@@ -51,7 +51,10 @@ export const launchConfined = (host: SandboxHost, lane: SandboxLane, confinement
 }
 
 /** Writes all of the input and closes it. Whoever does not read it (a sandbox that failed) says so by its end, not by a broken pipe. */
-export const sendInput = async ({ stdin }: ConfinedProcess, input: string | Uint8Array): Promise<void> => {
+export const sendInput = async (
+  { stdin }: Pick<ConfinedProcess, 'stdin'>,
+  input: string | Uint8Array,
+): Promise<void> => {
   try {
     if (input.length > 0) stdin.write(input)
     await stdin.end()
@@ -96,7 +99,8 @@ const spawnOnSockets = (host: SandboxHost, confinement: Confinement) => {
 // A session of its own keeps Ctrl-C in the node's terminal, meant for the node, from ending what runs here.
 const SPAWN = { env: {}, cwd: '/', detached: true } as const
 
-const cannotStart = (cause: unknown): NodeError =>
+/** The host has no room for a process of ours. */
+export const cannotStart = (cause: unknown): NodeError =>
   new NodeError('SANDBOX_FAILED', 'the host could not start a sandbox process', {
     hint: 'look for a limit on processes or open files, or for lack of memory',
     cause,

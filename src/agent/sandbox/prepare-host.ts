@@ -1,7 +1,8 @@
 import { existsSync, lstatSync, readlinkSync, realpathSync } from 'node:fs'
+import { release } from 'node:os'
 import { NodeError } from '../../utils/node-error.ts'
 import type { RootEntry, SandboxHost } from './bubblewrap-arguments.ts'
-import { requireArchitecture, requireProgram, requireRipgrep } from './find-programs.ts'
+import { requireArchitecture, requireKernel, requireProgram, requireRipgrep } from './find-programs.ts'
 import { createPipeMaker } from './output-pipe.ts'
 import { writePrivateEtc } from './private-etc.ts'
 import { requireReadable, requireWorkspace } from './reachability.ts'
@@ -28,11 +29,14 @@ export const prepareHost = async (options: SandboxOptions): Promise<SandboxHost>
   }
 }
 
-const prepare = async ({ workspace, gitDir, runtimeDir, dropTo, limits }: SandboxOptions): Promise<SandboxHost> => {
+const prepare = async (options: SandboxOptions): Promise<SandboxHost> => {
+  const { workspace, gitDir, runtimeDir, dropTo, mode = 'full', limits } = options
   const user = sandboxUser(dropTo)
   const bubblewrapPath = requireProgram('bwrap', 'bubblewrap')
+  requireProgram('bash', 'bash')
   const drop = dropTo === null ? null : { to: dropTo, setprivPath: requireProgram('setpriv', 'util-linux') }
   const architecture = requireArchitecture()
+  requireKernel(release())
   requireWorkspace(workspace, dropTo)
 
   const etcDir = `${runtimeDir}/etc`
@@ -55,8 +59,10 @@ const prepare = async ({ workspace, gitDir, runtimeDir, dropTo, limits }: Sandbo
     hasAlternatives: existsSync('/etc/alternatives'),
     bubblewrapPath,
     drop,
+    mode,
     limits: { ...SANDBOX_LIMITS, ...limits },
     makePipe: createPipeMaker(dropTo),
+    mark: `plaited-${crypto.randomUUID()}`,
   }
 }
 

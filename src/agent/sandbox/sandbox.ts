@@ -3,19 +3,23 @@
  *
  * Two lanes. Bash gets a fresh sandbox per call, started ahead (`bash-pool.ts`); the file tools share one worker that never
  * runs anything of the workspace (`file-worker.ts`). The node's own git runs through `runConfined` under the same recipe.
- * Nothing starts before the first call or `warm()`. There is no weaker mode: where the recipe cannot be built, every call
- * is refused with the reason and what mends it.
+ * Nothing starts before the first call or `warm()`. Where the recipe cannot be built, every call is refused with the reason
+ * and what mends it; the one weaker mode is the owner's to ask for, and never taken by itself.
  */
 import { NodeError } from '../../utils/node-error.ts'
-import type { Sandbox } from '../agent.types.ts'
+import type { PermittedCall, Sandbox, SandboxOutcome } from '../agent.types.ts'
 import { type BashPool, createBashPool } from './bash-pool.ts'
 import type { SandboxHost } from './bubblewrap-arguments.ts'
+import { type CallGroups, openCallGroups, ownGroupFolder } from './call-groups.ts'
 import { checkSandbox } from './check-sandbox.ts'
 import { type ConfinedPrograms, createConfinedPrograms } from './confined-programs.ts'
 import { createFileWorker, type FileWorker } from './file-worker.ts'
 import { prepareHost } from './prepare-host.ts'
 import type { RunConfined, SandboxCheck, SandboxOptions } from './sandbox.types.ts'
+import { type Sweeper, startSweeper } from './sweeper.ts'
+import { isLong, keepWhole, tailOf } from './whole-output.ts'
 import { restoreWorkspaceMode } from './workspace-mode.ts'
+import { createWorkspaceUsage, describeFull, type WorkspaceUsage } from './workspace-usage.ts'
 
 export type SandboxLanes = {
   readonly sandbox: Sandbox
@@ -33,6 +37,9 @@ type Lanes = {
   readonly bash: BashPool
   readonly files: FileWorker
   readonly programs: ConfinedPrograms
+  readonly sweeper: Sweeper
+  readonly usage: WorkspaceUsage
+  readonly groups: CallGroups | null
 }
 
 /** Builds the layer; touches neither disk nor processes until it is used. */
@@ -56,17 +63,13 @@ export const createSandboxLanes = (options: SandboxOptions): SandboxLanes => {
     closed = true
     const opened = await lanes?.catch(() => null)
     await Promise.all([opened?.bash.close(), opened?.files.close(), opened?.programs.close()])
+    opened?.groups?.close()
+    await opened?.sweeper.close()
   }
 
   return {
     sandbox: {
-      run: async ({ operation }, { signal }) => {
-        const { host, bash, files } = await open()
-        if (operation.kind !== 'bash') return files.run(operation, { signal })
-        const outcome = await bash.run(operation.command, { timeoutMs: operation.timeoutMs, signal })
-        restoreWorkspaceMode(host) // before anyone else looks at the folder
-        return outcome
-      },
+      run: async (call, { signal }) => runCall(await open(), call, signal),
       close,
     },
     runConfined: async (request) => (await open()).programs.run(request),
@@ -83,12 +86,55 @@ export const createSandboxLanes = (options: SandboxOptions): SandboxLanes => {
   }
 }
 
+const runCall = async (lanes: Lanes, call: PermittedCall, signal: AbortSignal): Promise<SandboxOutcome> => {
+  const { host, files, usage } = lanes
+  const { operation } = call
+  if (operation.kind === 'bash') return runBash(lanes, call, signal)
+  const writes = operation.kind === 'write' || operation.kind === 'edit'
+  if (writes && (await usage.isFull())) return { kind: 'failed', message: describeFull(host.limits) }
+  const answer = await files.run(operation, { signal })
+  if (writes) usage.noteCall()
+  return answer
+}
+
+const runBash = async (
+  { host, bash, files, usage }: Lanes,
+  { operation, decisionSeq }: PermittedCall,
+  signal: AbortSignal,
+): Promise<SandboxOutcome> => {
+  if (operation.kind !== 'bash') throw new TypeError('not a command')
+  const run = await bash.run(operation.command, { timeoutMs: operation.timeoutMs, signal })
+  restoreWorkspaceMode(host) // before anyone else looks at the folder
+  usage.noteCall()
+  if (run.kind === 'failed') return run
+  const { outputBytesMax, keptOutputBytesMax: bytesMax } = host.limits
+  const kept =
+    isLong(run) && !signal.aborted ? await keepWhole(files, run, { name: String(decisionSeq), bytesMax, signal }) : null
+  return {
+    kind: 'process',
+    exitCode: run.exitCode,
+    killedBy: run.killedBy,
+    stdout: tailOf(run.stdout, outputBytesMax),
+    stderr: tailOf(run.stderr, outputBytesMax),
+    truncated: run.stdout.length > outputBytesMax || run.stderr.length > outputBytesMax,
+    notes: kept === null ? run.notes : [...run.notes, kept],
+  }
+}
+
 const prepareLanes = async (options: SandboxOptions): Promise<Lanes> => {
   const host = await prepareHost(options)
+  const sweeper = startSweeper(host) // before anything that it may have to end
+  const programs = createConfinedPrograms(host)
+  const usage = createWorkspaceUsage(host.workspace, host.limits, programs.run)
+  const folder = ownGroupFolder()
+  const groups = folder === null ? null : openCallGroups({ path: folder }, host.limits)
   return {
     host,
-    bash: createBashPool(host),
+    sweeper,
+    programs,
+    usage,
+    groups,
     files: createFileWorker(host),
-    programs: createConfinedPrograms(host),
+    bash: createBashPool(host, { groups, usage }),
   }
 }

@@ -32,8 +32,16 @@ export type SandboxOptions = {
   readonly runtimeDir: string
   /** Whom to become when the node is root; null when it is not. */
   readonly dropTo: SandboxUser | null
+  /** Default: `full`. */
+  readonly mode?: SandboxMode
   readonly limits?: Partial<SandboxLimits>
 }
+
+/**
+ * `full`: a fresh /proc that shows the sandbox's own processes. `shared-proc`, only where the owner asked for it: the host's
+ * /proc, read-only, so that a command sees which processes run outside, and their command lines.
+ */
+export type SandboxMode = 'full' | 'shared-proc'
 
 /** What one call may use. */
 export type SandboxLimits = {
@@ -46,8 +54,10 @@ export type SandboxLimits = {
   readonly fileBytesMax: number
   readonly processesMax: number
   readonly openFilesMax: number
-  /** Kept of each of stdout and stderr; a command that writes several times as much is killed. */
+  /** The end of each of stdout and stderr that is answered; a command that writes several times as much is killed. */
   readonly outputBytesMax: number
+  /** Of all whole outputs that are kept in the workspace. */
+  readonly keptOutputBytesMax: number
   /** Memory of all processes of a call together. */
   readonly treeBytesMax: number
   /** Below this much available memory of the machine the call is killed. */
@@ -58,9 +68,19 @@ export type SandboxLimits = {
   readonly diskGrowthBytesMax: number
   readonly diskFreeBytesMin: number
   readonly newFilesMax: number
+  /** Of everything in the workspace. */
+  readonly workspaceBytesMax: number
+  readonly workspaceFilesMax: number
+  /** Processors of a call together; only control groups can hold it. */
+  readonly coresMax: number
 }
 
 /** What the self-test found; `reason` and `mend` are sentences for the owner. */
 export type SandboxCheck =
-  | { readonly available: true; readonly mode: 'full'; readonly bubblewrapVersion: string; readonly user: SandboxUser }
+  | {
+      readonly available: true
+      readonly mode: SandboxMode
+      readonly bubblewrapVersion: string
+      readonly user: SandboxUser
+    }
   | { readonly available: false; readonly reason: string; readonly mend: string }

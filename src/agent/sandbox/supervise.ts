@@ -1,10 +1,6 @@
-import type { SandboxOutcome } from '../agent.types.ts'
+import type { KilledBy } from './explain-end.ts'
 import type { ConfinedProcess } from './launch-confined.ts'
-
-/** Beyond this many times the kept output a command is not talkative but a flood. */
-const FLOOD_FACTOR = 4
-
-type KilledBy = Extract<SandboxOutcome, { kind: 'process' }>['killedBy']
+import type { Breach } from './watchdog.ts'
 
 export type SupervisedRun = {
   readonly exitCode: number
@@ -12,13 +8,12 @@ export type SupervisedRun = {
   readonly executed: boolean
   readonly stdout: Uint8Array
   readonly stderr: Uint8Array
-  readonly truncated: boolean
   readonly killedBy: KilledBy
 }
 
 /**
- * Follows one process to its end: keeps the head of its output, and kills it on time-out, flood, abort, or a breach that
- * `watch` reports (it gets the pid inside and returns how to stop watching).
+ * Follows one process to its end: keeps all of its output, and kills it on time-out, more output than `outputBytesMax` in
+ * all, abort, or a breach that `watch` reports (it gets the pid inside and returns how to stop watching).
  */
 export const supervise = async (
   confined: ConfinedProcess,
@@ -26,7 +21,7 @@ export const supervise = async (
     readonly timeoutMs: number
     readonly outputBytesMax: number
     readonly signal?: AbortSignal
-    readonly watch?: (pid: number, onBreach: (what: 'memory' | 'disk') => void) => () => void
+    readonly watch?: (pid: number, onBreach: (what: Breach) => void) => () => void
   },
 ): Promise<SupervisedRun> => {
   let killedBy: KilledBy = null
@@ -47,7 +42,7 @@ export const supervise = async (
   let totalBytes = 0
   const onBytes = (count: number) => {
     totalBytes += count
-    if (totalBytes > FLOOD_FACTOR * options.outputBytesMax) kill('output')
+    if (totalBytes > options.outputBytesMax) kill('output')
   }
   try {
     const [stdout, stderr, { exitCode, executed }] = await Promise.all([
@@ -55,8 +50,7 @@ export const supervise = async (
       keepHead(confined.stderr, options.outputBytesMax, onBytes),
       confined.ended,
     ])
-    const truncated = stdout.truncated || stderr.truncated
-    return { exitCode, executed, stdout: stdout.bytes, stderr: stderr.bytes, truncated, killedBy }
+    return { exitCode, executed, stdout, stderr, killedBy }
   } finally {
     hasEnded = true
     clearTimeout(timer)
@@ -70,15 +64,13 @@ export const keepHead = async (
   stream: AsyncIterable<Uint8Array>,
   bytesMax: number,
   onBytes: (count: number) => void = () => {},
-): Promise<{ readonly bytes: Uint8Array; readonly truncated: boolean }> => {
+): Promise<Uint8Array> => {
   const kept: Uint8Array[] = []
   let room = bytesMax
-  let truncated = false
   for await (const chunk of stream) {
     onBytes(chunk.length)
-    if (chunk.length > room) truncated = true
     if (room > 0) kept.push(chunk.subarray(0, room))
     room = Math.max(0, room - chunk.length)
   }
-  return { bytes: Buffer.concat(kept), truncated }
+  return Buffer.concat(kept)
 }

@@ -1,29 +1,36 @@
 import { readdirSync, readFileSync, statfsSync } from 'node:fs'
 import type { SandboxLimits } from './sandbox.types.ts'
+import type { Room } from './workspace-usage.ts'
 
 /** How long a command can grow unseen: at 1 GiB/s of memory that is 50 MiB. */
 const INTERVAL_MS = 50
 
+export type Breach = 'memory' | 'disk' | 'files' | 'workspace'
+
 /**
  * Looks at a running call from outside and reports the first breach of the limits that no rlimit covers: the memory of all
  * its processes together, the memory left on the machine, and what it adds to the workspace's file system. Returns how to stop.
- * Control groups would be exact, but a container seldom lets a node write them.
+ * Control groups are exact about memory (call-groups.ts), but a container seldom lets a node write them.
  */
 export const startWatchdog = ({
   pid,
   workspace,
   limits,
+  room,
   onBreach,
 }: {
   readonly pid: number
   readonly workspace: string
   readonly limits: SandboxLimits
-  readonly onBreach: (what: 'memory' | 'disk') => void
+  /** What the workspace has left; null while nobody knows. */
+  readonly room: Room | null
+  readonly onBreach: (what: Breach) => void
 }): (() => void) => {
   const before = readDisk(workspace)
   const look = () => {
     if (treeBytes(pid) > limits.treeBytesMax || machineMemoryBytes() < limits.machineMemoryBytesMin) onBreach('memory')
-    if (hasBreachedDisk(before, readDisk(workspace), limits)) onBreach('disk')
+    const breach = diskBreach(before, readDisk(workspace), { limits, room })
+    if (breach !== null) onBreach(breach)
   }
   const timer = setInterval(look, INTERVAL_MS)
   return () => clearInterval(timer)
@@ -41,12 +48,18 @@ const readDisk = (path: string): Disk | null => {
   }
 }
 
-const hasBreachedDisk = (before: Disk | null, now: Disk | null, limits: SandboxLimits): boolean =>
-  before === null ||
-  now === null ||
-  before.freeBytes - now.freeBytes > limits.diskGrowthBytesMax ||
-  now.freeBytes < limits.diskFreeBytesMin ||
-  before.freeFiles - now.freeFiles > limits.newFilesMax
+const diskBreach = (
+  before: Disk | null,
+  now: Disk | null,
+  { limits, room }: { readonly limits: SandboxLimits; readonly room: Room | null },
+): Breach | null => {
+  if (before === null || now === null) return 'disk'
+  const addedBytes = before.freeBytes - now.freeBytes
+  const addedFiles = before.freeFiles - now.freeFiles
+  if (addedBytes > limits.diskGrowthBytesMax || now.freeBytes < limits.diskFreeBytesMin) return 'disk'
+  if (addedFiles > limits.newFilesMax) return 'files'
+  return room !== null && (addedBytes > room.bytes || addedFiles > room.files) ? 'workspace' : null
+}
 
 /** Memory that only this tree uses (anonymous and shared), summed over all processes in it. */
 const treeBytes = (root: number): number => {

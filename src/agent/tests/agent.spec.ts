@@ -5,7 +5,7 @@ import { NodeError } from '../../utils/node-error.ts'
 import type { JournalEvent } from '../journal.ts'
 import { createOpenedFixture } from '../workspace/tests/workspace-fixture.ts'
 import { parseRules, ruleOf, ruleSetOf } from './gate-fixture.ts'
-import { bash, calls, createTestLoop, play, resultsIn, say } from './loop-fixture.ts'
+import { bash, calls, createTestLoop, NOTHING_COMMITTED, play, resultsIn, say } from './loop-fixture.ts'
 
 const COMMIT = { sha: 'c0ffee', kind: 'turn', subject: 's', files: [], at: 1 } as const
 
@@ -161,7 +161,7 @@ describe('a turn', () => {
         },
         commitTurn: async ({ id, intent, reason }) => {
           order.push(`turn ${id} ${intent} ${reason}`)
-          return { commit: { ...COMMIT, turn: id }, leftOut: [] }
+          return { ...NOTHING_COMMITTED, commit: { ...COMMIT, turn: id } }
         },
       },
     })
@@ -177,7 +177,7 @@ describe('a turn', () => {
       workspace: {
         commitTurn: async () => {
           commits++
-          return { commit: null, leftOut: [] }
+          return NOTHING_COMMITTED
         },
       },
     })
@@ -189,7 +189,7 @@ describe('a turn', () => {
     const leftOut = ['a.log']
     await using loop = createTestLoop({
       answer: (request) => (request.messages.at(-1)?.content[0]?.type === 'text' ? calls(bash('a')) : say('Did it.')),
-      workspace: { commitTurn: async () => ({ commit: null, leftOut }) },
+      workspace: { commitTurn: async () => ({ ...NOTHING_COMMITTED, leftOut }) },
     })
     expect(await loop.turn()).toEqual({
       end: 'done',
@@ -239,7 +239,8 @@ describe('stop', () => {
         new Promise((resolve) => {
           const empty = new Uint8Array()
           const killed = { kind: 'process', exitCode: null, stdout: empty, stderr: empty } as const
-          signal.addEventListener('abort', () => resolve({ ...killed, truncated: false, killedBy: 'stop' }))
+          const notes = ['It was stopped by the owner.']
+          signal.addEventListener('abort', () => resolve({ ...killed, truncated: false, killedBy: 'stop', notes }))
           abort.abort('Stopped.')
         }),
     })
@@ -317,7 +318,7 @@ describe('what a crash interrupted', () => {
     expect(text).toBe(
       `went on\n\nChanges found after the restart are commit ${found?.sha.slice(0, 10)}, apart from this turn: undo leaves them.`,
     )
-    await fixture.repo.undo()
+    await fixture.repo.undo(null)
     expect(readdirSync(fixture.worktree).toSorted()).toEqual(['.git', 'a.txt', 'mine.txt'])
   })
 

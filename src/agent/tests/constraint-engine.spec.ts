@@ -197,6 +197,20 @@ describe('the gate', () => {
     expect(it.rows()).toMatchObject([{ outcome: 'operator', blocked_by: '[]' }])
   })
 
+  test('judges what commands wrote file by file, also a path that no event may hold', () => {
+    using it = createTestGate(parseRules({ env: NO_ENV }))
+    const paths = ['a.txt', 'b.env', 'c'.repeat(4096), 'd\0']
+    const blocked = it.gate.permitWrites(
+      paths.map((path) => ({ path, via: 'bash' })),
+      { turn: 't1' },
+    )
+    expect([...blocked].map(([index, by]) => `${index} ${by[0]?.by}`)).toEqual([
+      ...['1 env#noEnv', '2 over-limit', '3 malformed'],
+    ])
+    expect(it.rows().map(({ outcome }) => outcome)).toEqual(['allowed', 'blocked', 'blocked', 'blocked'])
+    expect(it.decisions.verify()).toEqual({ ok: true, count: 4 })
+  })
+
   test('holds the shipped rules', () => {
     using it = createTestGate(seedRules())
     expect(it.write('/workspace/notes/a.md').outcome).toBe('allowed')

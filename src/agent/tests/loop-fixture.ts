@@ -163,12 +163,19 @@ const fakeSandbox = (ran: PermittedCall['operation'][], run: LoopOptions['runInS
   close: async () => {},
 })
 
+/** What a turn that changed nothing comes back with. */
+export const NOTHING_COMMITTED = { commit: null, leftOut: [], putBack: { paths: [], kept: [] } }
+
 const UNCHANGED: WorkspaceRepo = {
   open: async () => {},
-  commitTurn: async () => ({ commit: null, leftOut: [] }),
+  requireMain: async () => {},
+  commitTurn: async () => NOTHING_COMMITTED,
   commitOwnerEdits: async () => null,
   commitFound: async () => null,
+  stampOf: async () => null,
   undo: () => Promise.reject(new Error('nothing was undone in this test')),
+  redo: () => Promise.reject(new Error('nothing was redone in this test')),
+  restore: () => Promise.reject(new Error('nothing was restored in this test')),
   log: () => [],
   diff: async () => '',
 }

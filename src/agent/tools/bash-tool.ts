@@ -16,7 +16,7 @@ const input = z.strictObject({
 export const bashTool: Tool<z.output<typeof input>> = {
   name: 'bash',
   description:
-    'Runs a bash command in /workspace, without network, in a fresh sandbox: nothing but files in /workspace outlives the call.',
+    'Runs a bash command in /workspace, without network, in a fresh sandbox: nothing but files in /workspace outlives the call. Of long output you see the end, and where all of it is kept.',
   input,
   idempotent: false,
   prepare: ({ command, timeout }) => ({

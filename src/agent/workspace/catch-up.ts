@@ -4,65 +4,56 @@
  * turn they belong. The trailers can be trusted that far because no tool reaches the git dir and no quoted text forms a
  * trailer (commit-message.ts). Commits that the owner makes with their own git are not the node's and stay unrecorded.
  */
-import { decodeRecord, filesOf, parseRawChanges, splitRecords } from './change-list.ts'
-import { FOUND_TRAILER, TURN_TRAILER, UNDOES_TRAILER } from './commit-message.ts'
+import { filesOf } from './change-list.ts'
+import {
+  FOUND_TRAILER,
+  RESTORES_TRAILER,
+  readTrailers,
+  subjectLine,
+  TURN_TRAILER,
+  UNDOES_TRAILER,
+} from './commit-message.ts'
+import type { GitEngine, StoredCommit } from './engine.types.ts'
 import { isRootCommit } from './git-dir.ts'
 import { AGENT, OWNER } from './git-environment.ts'
-import { READING, type RunGit } from './git-runner.ts'
 import type { CommitRecord, WorkspaceCommit } from './workspace.types.ts'
 
 /** A crash leaves one commit; more are missing only when the database was lost. */
 const COMMITS_MAX = 1_000
-const FIELDS = [
-  '%H',
-  '%ct',
-  '%ce',
-  '%ae',
-  '%s',
-  `%(trailers:key=${TURN_TRAILER},valueonly,separator=%x2C)`,
-  `%(trailers:key=${UNDOES_TRAILER},valueonly,separator=%x2C)`,
-  `%(trailers:key=${FOUND_TRAILER},valueonly,separator=%x2C)`,
-]
-
-// $1: a commit that is known, or nothing; $2: main. Oldest first.
-const MISSING = `
-range="$2"
-if git merge-base --is-ancestor "$1" "$2" 2>/dev/null; then range="$1..$2"; fi
-git log -z --first-parent --reverse -n ${COMMITS_MAX} --format='${FIELDS.join('%x00')}' "$range" --
-`
-const CHANGES = `git diff-tree -r -z --no-renames --raw "$1^1" "$1"`
 
 /** Records the node's commits up to `main` that the record does not know. Runs no git when there cannot be any. */
 export const catchUp = async (
-  { git, gitDir, record }: { readonly git: RunGit; readonly gitDir: string; readonly record: CommitRecord },
+  { engine, gitDir, record }: { readonly engine: GitEngine; readonly gitDir: string; readonly record: CommitRecord },
   main: string,
 ): Promise<void> => {
-  if (record.list(1)[0]?.sha === main) return
+  const [newest] = record.list(1)
+  if (newest?.sha === main) return
   if (await isRootCommit(gitDir, main)) return // whatever the record keeps has a parent
-  const known = record.list(COMMITS_MAX)
-  const shas = new Set(known.map(({ sha }) => sha))
-  const { stdout } = await git({ ...READING, script: MISSING, arguments: [known[0]?.sha ?? '', main] })
-  const fields = splitRecords(stdout).map(decodeRecord)
-  for (let at = 0; at + FIELDS.length <= fields.length; at += FIELDS.length) {
-    const [sha = '', seconds, committer, author, subject = '', turn = '', undoes = '', found = ''] = fields.slice(at)
-    const kind = committer === AGENT.email ? kindOf(author, turn, undoes) : null
-    if (kind === null || shas.has(sha)) continue
-    const changes = await git({ ...READING, script: CHANGES, arguments: [sha] })
-    const undone = record.list(COMMITS_MAX).find((commit) => commit.sha === undoes)
-    record.add({
-      sha,
-      kind,
-      turn: { turn, undo: undone?.turn ?? null, owner: found === '' ? null : found }[kind],
-      subject,
-      files: filesOf(parseRawChanges(splitRecords(changes.stdout))),
-      at: Number(seconds) * 1000,
-      undoes: kind === 'undo' ? undoes : null,
-    })
+  const known = new Map(record.list(COMMITS_MAX).map((commit): [string, WorkspaceCommit] => [commit.sha, commit]))
+  for (const stored of await engine.commitsSince(newest?.sha ?? null, main)) {
+    if (stored.committerEmail !== AGENT.email || known.has(stored.sha)) continue
+    const belongs = whereItBelongs(stored, known)
+    if (belongs === null) continue
+    const { sha, at, message } = stored
+    const files = filesOf(await engine.changesOf(sha))
+    const commit = { ...{ sha, at, files }, subject: subjectLine(message), ...belongs }
+    record.add(commit)
+    known.set(sha, commit)
   }
 }
 
-const kindOf = (author: string | undefined, turn: string, undoes: string): WorkspaceCommit['kind'] | null => {
-  if (/^[0-9a-f]{40}$/.test(undoes)) return 'undo'
-  if (turn !== '') return 'turn'
-  return author === OWNER.email ? 'owner' : null
+const whereItBelongs = (
+  { authorEmail, message }: StoredCommit,
+  known: ReadonlyMap<string, WorkspaceCommit>,
+): (Pick<WorkspaceCommit, 'kind' | 'turn'> & { readonly undoes: string | null }) | null => {
+  const trailers = readTrailers(message)
+  const undoes = trailers.get(UNDOES_TRAILER)
+  if (undoes !== undefined) {
+    const undone = known.get(undoes)
+    return { kind: undone?.kind === 'undo' ? 'redo' : 'undo', turn: undone?.turn ?? null, undoes }
+  }
+  const turn = trailers.get(TURN_TRAILER)
+  if (turn !== undefined) return { kind: 'turn', turn, undoes: null }
+  if (trailers.has(RESTORES_TRAILER)) return { kind: 'restore', turn: null, undoes: null }
+  return authorEmail === OWNER.email ? { kind: 'owner', turn: trailers.get(FOUND_TRAILER) ?? null, undoes: null } : null
 }

@@ -19,6 +19,9 @@ export const splitRecords = (bytes: Uint8Array): readonly string[] =>
 /** The same text for people: bytes that are not UTF-8 become replacement characters. */
 export const decodeRecord = (record: string): string => Buffer.from(record, 'latin1').toString('utf8')
 
+/** The other way round, for text that is UTF-8. */
+export const encodeRecord = (text: string): string => Buffer.from(text).toString('latin1')
+
 /** What happened between two modes of git, null when nothing exists on either side. */
 export const compareModes = (before: string, after: string): Change['change'] | null => {
   if (before === ABSENT_MODE) return after === ABSENT_MODE ? null : 'added'

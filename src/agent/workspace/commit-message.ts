@@ -14,6 +14,8 @@ import type { WorkspaceCommit } from './workspace.types.ts'
 /** A turn's commit names its turn in this trailer, an undo the commit it reverts in that one. */
 export const TURN_TRAILER = 'Plaited-Turn'
 export const UNDOES_TRAILER = 'Plaited-Undoes'
+/** A commit that brings one file back names the turn to whose state. */
+export const RESTORES_TRAILER = 'Plaited-Restores'
 /** Names the turn after whose interruption changes were found. Another key than the turn's own: they may be the owner's. */
 export const FOUND_TRAILER = 'Plaited-Found-During'
 
@@ -66,13 +68,45 @@ else while the node was down, made these changes; undo leaves them.`,
     `${FOUND_TRAILER}: ${turn}`,
   ])
 
-/** Message of the commit that reverts a turn's commit. */
+/** Message of the commit that takes a commit of the node back. */
 export const undoMessage = (undone: WorkspaceCommit): string =>
   joinParagraphs([
     cut(`revert: ${undone.subject}`, SUBJECT_CHARS_MAX),
-    `Reason: the owner undid the turn ${oneLine(undone.turn ?? '')}.`,
+    undone.turn === null
+      ? 'Reason: the owner took it back.'
+      : `Reason: the owner undid the turn ${oneLine(undone.turn)}.`,
     `${UNDOES_TRAILER}: ${undone.sha}`,
   ])
+
+/** Message of the commit that takes an undo back. */
+export const redoMessage = (undo: WorkspaceCommit): string =>
+  joinParagraphs([
+    cut(`redo: ${undo.subject.replace(/^revert: /, '')}`, SUBJECT_CHARS_MAX),
+    'Reason: the owner wants it again.',
+    `${UNDOES_TRAILER}: ${undo.sha}`,
+  ])
+
+/** Message of the commit that brings one file back. */
+export const restoreMessage = (path: string, turn: string): string => {
+  const start = 'restore: '
+  const end = ` as after ${requireWord(turn)}`
+  return joinParagraphs([
+    `${start}${cutStart(oneLine(path), SUBJECT_CHARS_MAX - start.length - end.length)}${end}`,
+    'Reason: the owner wants the file as it was.',
+    `${RESTORES_TRAILER}: ${turn}`,
+  ])
+}
+
+/** Values of the trailers of a message; of a key that occurs twice the last one. */
+export const readTrailers = (message: string): ReadonlyMap<string, string> => {
+  const lines = message.trimEnd().split('\n\n').at(-1)?.split('\n') ?? []
+  return new Map(
+    lines.flatMap((line) => {
+      const [, key, value] = /^([A-Za-z-]+): (.*)$/.exec(line) ?? []
+      return key === undefined || value === undefined ? [] : [[key, value] as const]
+    }),
+  )
+}
 
 /** The first line of a message. */
 export const subjectLine = (message: string): string => message.split('\n', 1)[0] ?? ''

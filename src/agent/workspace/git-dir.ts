@@ -27,8 +27,10 @@ const CLOSED_MODES: FolderModes = { own: 0o755, shared: 0o755 }
 // byte and an undo merges them as text. A wrong working-tree-encoding would even make `git add` fail for all files.
 const ATTRIBUTES = '* -text !eol !crlf -ident !filter !working-tree-encoding !diff !merge !whitespace\n'
 
-// What a write that was killed may leave beside its file (sandbox/worker/text-file.ts).
-const EXCLUDED = '.plaited-????????-????-????-????-????????????\n'
+/** Where the sandbox keeps the whole of a long output: neither committed nor reported as left out. */
+export const OUTPUT_FOLDER = '.plaited/out/'
+// Besides it, what a write that was killed may leave beside its file (sandbox/worker/text-file.ts).
+const EXCLUDED = `.plaited-????????-????-????-????-????????????\n/${OUTPUT_FOLDER}\n`
 
 const configText = (shared: boolean): string => `[core]
 \trepositoryformatversion = 0
@@ -113,6 +115,7 @@ export const openGitDir = async (options: {
     const path = join(gitDir, name)
     if (isNew || (await readIfThere(path)) === null) await writeFile(path, text, { mode: 0o644 })
   }
+  await excludeOutput(join(gitDir, 'info/exclude'))
   if (sharedGroup !== null) await closeConfig(gitDir)
   if (!isNew) return false
   const tree = await writeObject(options, 'tree', '')
@@ -124,6 +127,13 @@ export const openGitDir = async (options: {
   )
   await writeWhole(join(gitDir, BRANCH), `${commit}\n`, 0o664)
   return true
+}
+
+/** A home of an earlier version does not know the folder; what the owner added to the file stays. */
+const excludeOutput = async (path: string): Promise<void> => {
+  const text = (await readIfThere(path)) ?? ''
+  if (text.split('\n').includes(`/${OUTPUT_FOLDER}`)) return
+  await writeFile(path, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}/${OUTPUT_FOLDER}\n`, { mode: 0o644 })
 }
 
 /** @throws {NodeError} WORKSPACE_UNUSABLE when the owner's git left main or is in the middle of something. */

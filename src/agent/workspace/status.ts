@@ -1,10 +1,11 @@
 import { NodeError } from '../../utils/node-error.ts'
 import { type Change, compareModes, decodeRecord, splitRecords } from './change-list.ts'
+import { OUTPUT_FOLDER } from './git-dir.ts'
 
 export type Status = {
-  /** What a commit of the worktree (or of the index, see `parseStatus`) would change. */
-  readonly changes: readonly Change[]
-  /** Paths to bring into the index, as latin1 text of their bytes. */
+  /** What a commit of the worktree (or of the index, see `parseStatus`) would change; `raw` is latin1 text of the path's bytes. */
+  readonly changes: readonly { readonly raw: string; readonly change: Change['change'] }[]
+  /** Paths to bring into the index, likewise. */
   readonly pending: readonly string[]
   /** Folders that are repositories of their own, likewise. */
   readonly nested: readonly string[]
@@ -25,7 +26,7 @@ export const parseStatus = (stdout: Uint8Array, of: 'worktree' | 'index'): Statu
   const found: Found = { changes: new Map(), pending: new Set(), nested: [], leftOut: [] }
   for (const record of splitRecords(stdout)) readRecord(found, record, of)
   return {
-    changes: [...found.changes].map(([path, change]) => ({ path: decodeRecord(path), change })),
+    changes: [...found.changes].map(([raw, change]) => ({ raw, change })),
     pending: [...found.pending],
     nested: found.nested,
     leftOut: found.leftOut.map(decodeRecord),
@@ -41,6 +42,7 @@ type Found = {
 
 const readRecord = (found: Found, record: string, of: 'worktree' | 'index'): void => {
   const path = record.slice(2)
+  if (record === `! ${OUTPUT_FOLDER}`) return
   if (record.startsWith('! ')) found.leftOut.push(path)
   else if (record.startsWith('? ') && of === 'index') found.leftOut.push(path)
   else if (record.startsWith('? ') && path.endsWith('/')) found.nested.push(path.slice(0, -1))

@@ -1,152 +1,166 @@
 /**
  * The workspace under version control (layer 3): one commit per turn that changed something, and any turn can be taken
  * back. Truth about turns is the record in SQLite; the commits carry trailers that inform, and heal the record after a
- * crash. Nothing here ever deletes what git does not know: no clean, no reset, no checkout over changed files.
+ * crash. Nothing here ever deletes what git does not know, with one exception: a file that a command of the turn made
+ * although a rule forbids it. No clean, no reset, no checkout over changed files.
  *
- * Operations run one after another. The node holds the lease of its home, so no second node works on the same git dir;
- * the owner's own git may, and is waited for.
+ * Undo and redo are commits like all others, so every commit is taken back at most once, and the chain of those that take
+ * each other back says whether a turn stands. Operations run one after another. The node holds the lease of its home, so
+ * no second node works on the same git dir; the owner's own git may, and is waited for.
  */
 import type { Clock } from '../../utils/clock.ts'
+import { escapeUnsafeCharacters } from '../../utils/escape-unsafe-characters.ts'
 import { createLane } from '../../utils/lane.ts'
 import { NodeError } from '../../utils/node-error.ts'
-import type { RunConfined } from '../sandbox/sandbox.types.ts'
-import { catchUp } from './catch-up.ts'
-import { type Change, filesOf } from './change-list.ts'
-import { foundMessage, ownerMessage, subjectLine, turnMessage } from './commit-message.ts'
-import { commitWorktree } from './commit-worktree.ts'
-import { readDiff } from './diff.ts'
+import { foundMessage, ownerMessage, redoMessage, restoreMessage, turnMessage, undoMessage } from './commit-message.ts'
+import { createCommits } from './commits.ts'
+import type { GitEngine } from './engine.types.ts'
+import { stampFile } from './file-stamp.ts'
 import { findUndoable } from './find-undoable.ts'
 import { openGitDir, requireMain } from './git-dir.ts'
-import { AGENT, OWNER } from './git-environment.ts'
-import { createGitRunner, type RunGit, removeOwnLocks } from './git-runner.ts'
-import { revertCommit } from './undo.ts'
+import { requireApplied } from './require-applied.ts'
 import type { CommitRecord, WorkspaceCommit, WorkspaceRepo } from './workspace.types.ts'
 import { openWorktree } from './worktree.ts'
 
-/** Turns among which `diff` looks for one. */
-const DIFF_SEARCH_COMMITS_MAX = 10_000
+/** Commits among which one is looked for: also a shell argument of 41 bytes each, of which Linux takes 128 KiB. */
+const CANDIDATES_MAX = 1_000
 
-type WorkspaceOptions = {
+export type WorkspaceOptions = {
   readonly worktree: string
   /** Absolute, and out of reach of every tool. */
   readonly gitDir: string
-  readonly run: RunConfined
+  readonly engine: GitEngine
   readonly record: CommitRecord
   readonly clock: Clock
   /** Group of the sandbox's uid when that differs from the caller's, otherwise null. */
   readonly sharedGroup: number | null
 }
 
-/** The workspace repository over system git. */
+/** The workspace repository over an engine. */
 export const createWorkspaceRepo = (options: WorkspaceOptions): WorkspaceRepo => {
-  const { gitDir, record, clock } = options
-  const git = createGitRunner(options)
+  const { worktree, gitDir, engine, record } = options
   const lane = createLane()
-  const { readMain, commitChanges, remember } = createCommits(options, git)
-  const commitOwnerEdits = async () =>
-    (await commitChanges({ kind: 'owner', turn: null, messageOf: ownerMessage })).commit
+  const commits = createCommits(options)
+  const takeBack = createTakeBack(options, commits)
 
   return {
     open: () =>
       lane.run(async () => {
         const isEmpty = await openWorktree(options)
-        const isNew = await openGitDir({ ...options, atMs: clock.now(), isRecorded: record.list(1).length > 0 })
-        await removeOwnLocks(gitDir)
-        await unlessUnconfined(async () => {
-          if (!isNew) await readMain()
-          else if (!isEmpty) await commitOwnerEdits()
+        const isNew = await openGitDir({ ...options, atMs: options.clock.now(), isRecorded: record.list(1).length > 0 })
+        await engine.recover()
+        await unlessHindered(async () => {
+          if (!isNew) await commits.readMain()
+          else if (!isEmpty) await commits.commitOthers(null, ownerMessage)
         })
       }),
 
-    commitTurn: ({ id, intent, reason }) =>
+    requireMain: async () => void (await requireMain(gitDir)),
+
+    commitTurn: ({ id, intent, reason, review }) =>
+      lane.run(() =>
+        commits.commitTurn(id, { review, messageOf: (changes) => turnMessage({ id, intent, reason, changes }) }),
+      ),
+
+    commitOwnerEdits: () => lane.run(() => commits.commitOthers(null, ownerMessage)),
+
+    commitFound: (turn) => lane.run(() => commits.commitOthers(turn, (changes) => foundMessage(turn, changes))),
+
+    stampOf: (path) => stampFile(worktree, path),
+
+    undo: (turn) =>
       lane.run(async () => {
-        const messageOf = (changes: readonly Change[]) => turnMessage({ id, intent, reason, changes })
-        return commitChanges({ kind: 'turn', turn: id, messageOf })
+        const main = await commits.readMain()
+        const { found, lost } = await findUndoable(engine, { candidates: candidatesFor(record, turn), main })
+        if (found === null) throw nothingToUndo(turn, lost)
+        return { ...(await takeBack(found, 'undo')), lost }
       }),
 
-    commitOwnerEdits: () => lane.run(commitOwnerEdits),
-
-    commitFound: (turn) =>
+    redo: () =>
       lane.run(async () => {
-        const messageOf = (changes: readonly Change[]) => foundMessage(turn, changes)
-        return (await commitChanges({ kind: 'owner', turn, messageOf })).commit
+        const main = await commits.readMain()
+        const { found, lost } = await findUndoable(engine, { candidates: record.redoable(CANDIDATES_MAX), main })
+        if (found === null)
+          throw new NodeError('NOTHING_TO_REDO', 'nothing to redo: no undo stands that could be taken back')
+        return { ...(await takeBack(found, 'redo')), lost }
       }),
 
-    undo: () =>
+    restore: (path, turn) =>
       lane.run(async () => {
-        const { undone, lost } = await findUndoable(git, record, await readMain())
-        if (undone === null) throw nothingToUndo(lost)
-        await commitOwnerEdits()
-        const { sha, changes, diffStat, subject } = await revertCommit(git, undone, await requireMain(gitDir))
-        const { turn } = undone
-        const commit = { sha, kind: 'undo', turn, subject, files: filesOf(changes), at: clock.now() } as const
-        return { undone, commit: remember(commit, undone.sha), diffStat, lost }
+        await commits.readMain()
+        const [from] = record.ofTurn(turn)
+        if (!from) throw turnUnknown(turn)
+        await commits.commitOthers(null, ownerMessage)
+        const message = restoreMessage(path, turn)
+        const applied = await engine.restore({ path, from: from.sha, main: await requireMain(gitDir), message })
+        const what = `the file ${escapeUnsafeCharacters(path)}`
+        const { sha, changes, diffStat } = requireApplied(applied, { what, verb: 'restored', sha: from.sha })
+        const commit = commits.remember({ sha, message, changes }, { kind: 'restore', turn: null, undoes: null })
+        return { commit, diffStat }
       }),
 
     log: record.list,
 
     diff: (turn) =>
       lane.run(async () => {
-        const commits = record.list(turn === null ? 1 : DIFF_SEARCH_COMMITS_MAX)
-        const chosen =
-          turn === null ? commits : commits.filter((commit) => commit.kind === 'turn' && commit.turn === turn)
-        return chosen.length === 0 ? '' : readDiff(git, chosen.map(({ sha }) => sha).toReversed())
+        const chosen = turn === null ? record.list(1) : record.ofTurn(turn)
+        return chosen.length === 0 ? '' : engine.diff(chosen.map(({ sha }) => sha).toReversed())
       }),
   }
 }
 
-/** Commits together with their record. */
-const createCommits = ({ gitDir, record, clock }: WorkspaceOptions, git: RunGit) => {
-  /** main, with the record in step. */
-  const readMain = async (): Promise<string> => {
-    const main = await requireMain(gitDir)
-    await catchUp({ git, gitDir, record }, main)
-    return main
+/** Takes one commit back, as another one. */
+const createTakeBack =
+  ({ gitDir, engine }: WorkspaceOptions, commits: ReturnType<typeof createCommits>) =>
+  async (found: WorkspaceCommit, kind: 'undo' | 'redo') => {
+    await commits.commitOthers(null, ownerMessage)
+    const message = kind === 'undo' ? undoMessage(found) : redoMessage(found)
+    const applied = await engine.takeBack({ sha: found.sha, main: await requireMain(gitDir), message })
+    const verb = kind === 'undo' ? 'undone' : 'redone'
+    const { sha, changes, diffStat } = requireApplied(applied, { what: nameCommit(found), verb, sha: found.sha })
+    const made = { sha, message, changes }
+    return { undone: found, commit: commits.remember(made, { kind, turn: found.turn, undoes: found.sha }), diffStat }
   }
 
-  const commitChanges = async (commit: {
-    readonly kind: 'turn' | 'owner'
-    readonly turn: string | null
-    readonly messageOf: (changes: readonly Change[]) => string
-  }) => {
-    const main = await readMain()
-    const { commit: made, leftOut } = await commitWorktree(git, {
-      main,
-      storedLinks: record.list(1)[0]?.sha !== main,
-      author: commit.kind === 'turn' ? AGENT : OWNER,
-      messageOf: commit.messageOf,
-    })
-    if (made === null) return { commit: null, leftOut }
-    const { sha, message, changes } = made
-    const { kind, turn } = commit
-    const subject = subjectLine(message)
-    return { commit: remember({ sha, kind, turn, subject, files: filesOf(changes), at: clock.now() }, null), leftOut }
-  }
-
-  const remember = (commit: WorkspaceCommit, undoes: string | null): WorkspaceCommit => {
-    record.add({ ...commit, undoes })
-    return commit
-  }
-
-  return { readMain, commitChanges, remember }
+/** What an undo may take back. @throws {NodeError} TURN_UNKNOWN, or NOTHING_TO_UNDO for a turn that is undone. */
+const candidatesFor = (record: CommitRecord, turn: string | null): readonly WorkspaceCommit[] => {
+  if (turn === null) return record.undoable(CANDIDATES_MAX)
+  if (record.ofTurn(turn).length === 0) throw turnUnknown(turn)
+  const candidates = record.undoable(CANDIDATES_MAX, turn)
+  if (candidates.length > 0) return candidates
+  throw new NodeError('NOTHING_TO_UNDO', `the turn ${turn} is undone already`, {
+    hint: "'redo' takes the newest undo back",
+  })
 }
 
-const nothingToUndo = (lost: readonly WorkspaceCommit[]): NodeError =>
-  lost.length === 0
-    ? new NodeError('NOTHING_TO_UNDO', 'nothing to undo: no turn changed the workspace, or all are undone')
-    : new NodeError(
-        'NOTHING_TO_UNDO',
-        'nothing to undo: the history of main no longer holds any turn that is not undone',
-        {
-          hint: `the newest was ${lost[0]?.sha ?? 'unknown'}; git log in the workspace shows what main holds`,
-        },
-      )
+const turnUnknown = (turn: string): NodeError =>
+  new NodeError('TURN_UNKNOWN', `no turn ${JSON.stringify(turn)} changed the workspace`, {
+    hint: "'log' shows the turns that did",
+  })
 
-/** A node without a sandbox must start, to say so; what is left undone here is done, or reported, by whoever needs it. */
-const unlessUnconfined = async (task: () => Promise<void>): Promise<void> => {
+const nameCommit = ({ turn, subject }: WorkspaceCommit): string =>
+  turn === null
+    ? `the change "${escapeUnsafeCharacters(subject)}"`
+    : `the turn ${turn} (${escapeUnsafeCharacters(subject)})`
+
+const nothingToUndo = (turn: string | null, lost: readonly WorkspaceCommit[]): NodeError => {
+  if (lost.length === 0)
+    return new NodeError('NOTHING_TO_UNDO', 'nothing to undo: no turn changed the workspace, or all are undone')
+  const message =
+    turn === null
+      ? 'nothing to undo: the history of main no longer holds any turn that is not undone'
+      : `the turn ${turn} cannot be undone: the history of main no longer holds it`
+  return new NodeError('NOTHING_TO_UNDO', message, {
+    hint: `the newest was ${lost[0]?.sha ?? 'unknown'}; git log in the workspace shows what main holds`,
+  })
+}
+
+/** A node without a sandbox, or beside work of the owner on another branch, must start, to say so: it reads, and refuses to write. */
+const unlessHindered = async (task: () => Promise<void>): Promise<void> => {
   try {
     await task()
   } catch (error) {
-    if (!(error instanceof NodeError && error.code === 'SANDBOX_UNAVAILABLE')) throw error
+    const isExpected = error instanceof NodeError && ['SANDBOX_UNAVAILABLE', 'WORKSPACE_UNUSABLE'].includes(error.code)
+    if (!isExpected) throw error
   }
 }

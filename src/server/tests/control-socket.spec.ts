@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SandboxOutcome, ToolOperation } from '../../agent/agent.types.ts'
 import type { ChannelProgress } from '../../channels/channels.types.ts'
-import type { NodeStatus, Operations } from '../../operations.ts'
+import type { NodeStatus, Operations, UndoReport } from '../../operations.ts'
 import { NodeError } from '../../utils/node-error.ts'
 import { createControlClient, isNodeListening } from '../control-client.ts'
 import { startControlServer } from '../control-server.ts'
@@ -36,6 +36,7 @@ const STATUS: NodeStatus = {
   scripted: true,
   rules: 2,
   sandbox: { mode: 'unavailable', reason: 'no bwrap', mend: 'install it' },
+  git: 'git',
   ratchet: 'advisory',
   frozen: false,
   runningTurn: 't1',
@@ -49,12 +50,19 @@ const STATUS: NodeStatus = {
 
 const EVERY_BYTE = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 
+const UNDONE: UndoReport = {
+  ...{ undone: COMMIT, commit: { ...COMMIT, kind: 'undo' }, diffStat: ' a | 1 -\n' },
+  ...{ lost: [], lasting: ['a message sent on cli'] },
+}
+
 const answers: Operations = {
   status: async () => STATUS,
   stop: async () => ({ stopped: true, dismissed: 0, frozen: false }),
   resume: async () => true,
   say: async ({ text }) => `you said ${text}`,
-  undo: async () => ({ undone: COMMIT, commit: { ...COMMIT, kind: 'undo' }, diffStat: ' a | 1 -\n', lost: [] }),
+  undo: async (turn) => ({ ...UNDONE, undone: { ...COMMIT, turn } }),
+  redo: async () => UNDONE,
+  restore: async ({ path, turn }) => ({ commit: COMMIT, diffStat: `${path} ${turn}` }),
   log: async (limit) => Array.from({ length: limit }, () => ({ ...COMMIT, undoneBy: null })),
   diff: async (turn) => `diff of ${turn}\n\u001b[31m-\ufffd`,
   events: async ({ after, limit }) => [
@@ -91,7 +99,10 @@ describe('operations over the socket', () => {
   test.each([
     ['status', (on: Operations) => on.status()],
     ['stop', (on: Operations) => on.stop('word')],
-    ['undo', (on: Operations) => on.undo()],
+    ['undo', (on: Operations) => on.undo(null)],
+    ['undo of a turn', (on: Operations) => on.undo('t1')],
+    ['redo', (on: Operations) => on.redo()],
+    ['restore', (on: Operations) => on.restore({ path: 'ü@b', turn: 't1' })],
     ['log', (on: Operations) => on.log(2)],
     ['diff of a turn', (on: Operations) => on.diff('t1')],
     ['diff of the newest', (on: Operations) => on.diff(null)],
@@ -109,7 +120,7 @@ describe('operations over the socket', () => {
   test('bring every byte of a command’s output', async () => {
     const asked: ToolOperation[] = []
     const outcome: SandboxOutcome = {
-      ...{ kind: 'process', exitCode: null, truncated: true, killedBy: 'timeout' },
+      ...{ kind: 'process', exitCode: null, truncated: true, killedBy: 'timeout', notes: [] },
       ...{ stdout: EVERY_BYTE, stderr: EVERY_BYTE.toReversed() },
     }
     await using node = listen({
@@ -130,7 +141,7 @@ describe('operations over the socket', () => {
   test('bring a fault with its code, message and hint', async () => {
     const fault = new NodeError('NOTHING_TO_UNDO', 'there is nothing to undo', { hint: 'say something first' })
     await using node = listen({ undo: () => Promise.reject(fault), say: () => Promise.reject(fault) })
-    for (const asked of [node.client.undo(), node.client.say({ messageId: 'm', text: 't' }, () => {})]) {
+    for (const asked of [node.client.undo(null), node.client.say({ messageId: 'm', text: 't' }, () => {})]) {
       const error = await asked.catch((reason: unknown) => reason)
       expect(error).toBeInstanceOf(NodeError)
       expect(error).toMatchObject({ code: fault.code, message: fault.message, hint: fault.hint })
@@ -248,7 +259,7 @@ describe('the socket', () => {
     await using node = listen({ undo: () => Promise.reject(fault), say: () => Promise.reject(fault) })
     expect(await isNodeListening(node.socket)).toBe(true)
     expect(node.faults).toEqual([])
-    await node.client.undo().catch(() => {})
+    await node.client.undo(null).catch(() => {})
     await node.client.say({ messageId: 'm', text: 't' }, () => {}).catch(() => {})
     expect(node.faults).toEqual([
       { path: '/undo', error: fault },

@@ -1,5 +1,15 @@
 import { afterAll, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeWhen } from '../../../../test/helpers.ts'
@@ -50,6 +60,18 @@ describeReal('a command in the sandbox', () => {
       bun -e 'import { dlopen } from "bun:ffi"; dlopen("libc.so.6", { getpid: { args: [], returns: "i32" } }); console.log("bun")'
       git -C /workspace log --format=%s; git status --short --branch; rg --version | head -c 7`)
     expect({ stdout, stderr }).toEqual({ stdout: 'bun\nworkspace created\n## main\nripgrep', stderr: '' })
+  })
+
+  test('bundles with bun, runs a Python script, and reads the history with git', async () => {
+    const { stdout, stderr, exitCode } = await bash(`
+      mkdir -p src && echo 'export const answer: number = 6 * 7' >src/answer.ts
+      echo "import { answer } from './answer.ts'; console.log(answer)" >src/main.ts
+      bun build src/main.ts --outfile=out.js >/dev/null && bun out.js
+      ! command -v python3 >/dev/null || printf 'import json\nprint(json.dumps({"a": [1, 2]}))\n' >p.py && python3 p.py || echo '{"a": [1, 2]}'
+      git log --oneline --format=%an:%s`)
+    expect({ stdout, stderr, exitCode }).toEqual({
+      ...{ stdout: '42\n{"a": [1, 2]}\ntest:workspace created\n', stderr: '', exitCode: 0 },
+    })
   })
 
   test('leaves files that the group can write', async () => {
@@ -187,7 +209,37 @@ describeReal('the end of a call', () => {
     expect(long.stdout).toBe('x'.repeat(100_000))
     const flood = await bash('yes')
     expect(flood).toMatchObject({ exitCode: null, truncated: true, killedBy: 'output' })
-    expect(flood.stdout.length).toBe(100_000)
+    expect(flood.stdout.length).toBeWithin(99_000, 100_001)
+  })
+
+  test('of long output the end is answered and all of it kept, where grep finds it', async () => {
+    const long = await bash('seq 1 12000; echo failed >&2; exit 3')
+    const path = '/workspace/.plaited/out/1.txt'
+    expect(long).toMatchObject({ exitCode: 3, truncated: false, stderr: 'failed\n' })
+    expect(long.notes.join()).toContain(`All of the output is in ${path}`)
+    expect(await run({ kind: 'grep', pattern: '^77(77)?$|failed', path, glob: null })).toMatchObject({
+      matches: [{ hit: '78:77' }, { hit: '7778:7777' }, { hit: '12003:failed' }],
+    })
+    expect((await bash('git status --short')).stdout).not.toContain('.plaited')
+    expect(await run({ kind: 'grep', pattern: '^7777$', path: '/workspace', glob: null })).toMatchObject({
+      matches: [],
+    })
+    expect(await run({ kind: 'glob', pattern: '**/*.txt', path: '/workspace' })).toMatchObject({ matches: [] })
+  })
+
+  test('a link in the place of the kept output leads nowhere, and the model is told', async () => {
+    const planted = [
+      'rm -rf .plaited; mkdir elsewhere; ln -s elsewhere .plaited',
+      'rm -rf .plaited elsewhere; mkdir .plaited elsewhere; ln -s ../elsewhere .plaited/out',
+      'rm -rf .plaited elsewhere; mkdir -p .plaited/out elsewhere/1.txt; ln -s ../../elsewhere .plaited/out/1.txt',
+      'rm -rf .plaited elsewhere; mkdir elsewhere; echo >.plaited',
+    ]
+    for (const plant of planted) {
+      const { notes } = await bash(`${plant}; seq 1 12000`)
+      expect(notes.join()).toContain('could not be kept')
+      expect((await bash('find elsewhere -type f')).stdout).toBe('')
+    }
+    await bash('rm -rf .plaited elsewhere')
   })
 
   test('processes have a limit that a fork bomb meets', async () => {
@@ -202,6 +254,7 @@ describeReal('the end of a call', () => {
   test('memory and disk have limits', async () => {
     const memory = await bash("bun -e 'const all = []; for (;;) all.push(new Uint8Array(1 << 24).fill(1))'")
     expect(memory).toMatchObject({ exitCode: null, killedBy: 'memory' })
+    expect(memory.notes.join()).toContain('too much memory')
     const disk = await bash('dd if=/dev/zero of=big bs=1M count=400 2>/dev/null; sleep 300')
     expect(disk).toMatchObject({ exitCode: null, killedBy: 'disk' })
     await bash('rm -f big')
@@ -214,6 +267,59 @@ describeReal('the end of a call', () => {
     const before = count()
     for (let round = 0; round < 30; round++) await bash('true')
     expect(count()).toBeLessThan(before + 20) // waiting sandboxes hold up to 12; a leak would add 30 or more
+  })
+})
+
+describeReal('a limit that a call meets', () => {
+  const MIB = 1024 * 1024
+  const sandbox = createTestSandbox({
+    ...{ cpuSecondsMax: 1, fileBytesMax: MIB, openFilesMax: 64, temporaryBytesMax: MIB, keptOutputBytesMax: 200_000 },
+  })
+  const { bash, home } = sandbox
+  afterAll(sandbox.dispose)
+
+  test.each([
+    ['processor time', 'while :; do :; done', 'processor time'],
+    ['file size', 'head -c 2000000 /dev/zero >big', 'A file reached 1MiB'],
+    ['temporary space', 'for n in 1 2 3; do head -c 900000 /dev/zero >/tmp/$n || exit; done', 'hold 1MiB each'],
+    ['open files', `bun -e 'for (;;) require("fs").openSync("/dev/null")'`, '64 open files'],
+  ])('is named, with what to do instead: %s', async (_, command, what) => {
+    expect((await bash(command)).notes.join()).toContain(what)
+  })
+
+  test('the kept outputs together have one too: the oldest go', async () => {
+    const outputs = join(home.workspace, '.plaited/out')
+    mkdirSync(outputs, { recursive: true })
+    if (TEST_USER !== null)
+      for (const path of [join(home.workspace, '.plaited'), outputs]) chownSync(path, TEST_USER.uid, TEST_USER.gid)
+    for (const [age, name] of ['new', 'old', 'older'].entries()) {
+      writeFileSync(join(outputs, name), 'x'.repeat(90_000))
+      utimesSync(join(outputs, name), 1000 - age, 1000 - age)
+    }
+    await bash('seq 1 12000')
+    expect(readdirSync(outputs).sort()).toEqual(['1.txt', 'new'])
+  })
+})
+
+// These look at the whole disk, where others write too: hence a sandbox, and room, of their own.
+describeReal('limits of the disk', () => {
+  test('a call that makes too many files is ended', async () => {
+    const { bash, dispose } = createTestSandbox({ newFilesMax: 1000 })
+    const many = await bash('mkdir d; touch d/{1..20000}; sleep 300')
+    expect(many).toMatchObject({ killedBy: 'files', notes: [expect.stringContaining('1000')] })
+    await dispose()
+  })
+
+  test('a full workspace takes no more writes until something is deleted', async () => {
+    const { bash, run, dispose } = createTestSandbox({ workspaceBytesMax: 64 * 1024 * 1024 })
+    const write = () => run({ kind: 'write', path: '/workspace/more', content: 'x' })
+    await bash('for n in {1..70}; do head -c 1000000 /dev/zero >part$n; done')
+    let answer = await write()
+    while (answer.kind !== 'failed') answer = await write() // the count is made beside the calls
+    expect(answer).toMatchObject({ message: expect.stringContaining('/workspace is full (64MiB') })
+    expect((await bash('rm part*')).exitCode).toBe(0)
+    expect((await write()).kind).toBe('text')
+    await dispose()
   })
 })
 

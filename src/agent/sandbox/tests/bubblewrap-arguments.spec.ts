@@ -17,10 +17,12 @@ const host: SandboxHost = {
   hasAlternatives: false,
   bubblewrapPath: '/usr/bin/bwrap',
   drop: null,
+  mode: 'full',
   limits: SANDBOX_LIMITS,
   makePipe: () => {
     throw new Error('no pipe is needed for arguments')
   },
+  mark: 'plaited-mark',
 }
 const confinement: Confinement = { binds: [], environment: {}, cwd: '/workspace', command: ['--evil', '--bind'] }
 const argumentsOf = (changes: Partial<SandboxHost> = {}, more: Partial<Confinement> = {}) =>
@@ -96,11 +98,11 @@ describe('the recipe', () => {
 })
 
 test('a limited command reaches its program as separate words, after every limit', () => {
-  const words = limitedCommand(['git', 'log', '$(id)'], SANDBOX_LIMITS, { cpuLimited: true })
+  const words = limitedCommand(['git', 'log', '$(id)'], host, { cpuLimited: true })
   expect(words.slice(-3)).toEqual(['git', 'log', '$(id)'])
   const script = words[4] ?? ''
-  for (const limit of ['umask 002', 'ulimit -c 0', 'ulimit -t 60', 'ulimit -u 256', 'ulimit -n 1024'])
+  for (const limit of ['umask 002', 'ulimit -c 0', 'ulimit -St 60', 'ulimit -u 256', 'ulimit -n 1024'])
     expect(script).toContain(limit)
   expect(script).toEndWith('; exec "$@"')
-  expect(limitedCommand(['git'], SANDBOX_LIMITS, { cpuLimited: false })[4]).not.toContain('ulimit -t')
+  expect(limitedCommand(['git'], host, { cpuLimited: false })[4]).not.toContain('ulimit -St')
 })

@@ -12,7 +12,7 @@ const noNamespaces =
 
 describe('a failure of bubblewrap is explained by what mends it', () => {
   const cases: readonly (readonly [string, Partial<HostFacts>, string, string])[] = [
-    ['the default seccomp profile of Docker', { filtered: true }, noNamespaces, 'seccomp=docker/seccomp.json'],
+    ['the default seccomp profile of Docker', { filtered: true }, noNamespaces, 'security_opt: ["seccomp=unconfined"]'],
     [
       'user namespaces counted down to zero',
       { userNamespacesMax: 0 },
@@ -42,15 +42,38 @@ describe('a failure of bubblewrap is explained by what mends it', () => {
       'Docker with SYS_ADMIN',
       { filtered: true },
       'bwrap: pivot_root: Operation not permitted',
-      'seccomp=docker/seccomp.json',
+      'security_opt: ["seccomp=unconfined"]',
     ],
     [
       'a container with a masked /proc',
       {},
       "bwrap: Can't mount proc on /newroot/proc: Operation not permitted",
-      'systempaths=unconfined',
+      'security_opt: ["systempaths=unconfined"]',
     ],
-    ['the AppArmor profile of Docker', {}, 'bwrap: Failed to make / slave: Permission denied', 'apparmor=unconfined'],
+    [
+      'the AppArmor profile of Docker',
+      {},
+      'bwrap: Failed to make / slave: Permission denied',
+      'security_opt: ["apparmor=unconfined"]',
+    ],
+    [
+      'a kernel without user namespaces',
+      {},
+      'bwrap: Creating new namespace failed, likely because the kernel does not support user namespaces.  bwrap must be installed setuid on such systems.',
+      'CONFIG_USER_NS',
+    ],
+    [
+      'a kernel without cgroup namespaces',
+      {},
+      'bwrap: Cannot create new cgroup namespace because the kernel does not support it',
+      'Linux 5.6 or newer',
+    ],
+    [
+      'a container without sethostname',
+      { filtered: true },
+      "bwrap: Can't set hostname to sandbox: Operation not permitted",
+      'sethostname',
+    ],
     ['an old bubblewrap', {}, 'bwrap: Unknown option --disable-userns', 'bubblewrap 0.8'],
     ['a path the user cannot reach', {}, "bwrap: Can't find source path /root/x: Permission denied", '/root/x'],
     ['a host without bash', {}, 'bwrap: execvp /bin/bash: No such file or directory', 'install /bin/bash'],

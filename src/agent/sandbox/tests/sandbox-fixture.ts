@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PermittedCall, SandboxOutcome, ToolOperation } from '../../agent.types.ts'
 import { createSandboxLanes, type SandboxLanes } from '../sandbox.ts'
-import type { SandboxLimits } from '../sandbox.types.ts'
+import type { SandboxLimits, SandboxMode } from '../sandbox.types.ts'
 
 /** The gate's proof, which only these tests may make up. */
 export const permit = (operation: ToolOperation): PermittedCall =>
@@ -36,6 +36,7 @@ export const createTestHome = (): TestHome => {
   git('init', '--quiet', '--initial-branch=main', '--shared=group', `--separate-git-dir=${gitDir}`, '.')
   const identity = ['-c', 'user.name=test', '-c', 'user.email=test@localhost']
   git(...identity, 'commit', '--quiet', '--allow-empty', '-m', 'workspace created')
+  writeFileSync(join(gitDir, 'info/exclude'), '/.plaited/out/\n')
   rmSync(join(gitDir, 'COMMIT_EDITMSG')) // the one file that git does not share with the group
   if (TEST_USER !== null) for (const path of [workspace, ...below(gitDir)]) chownSync(path, 0, TEST_USER.gid)
   chmodSync(workspace, TEST_USER === null ? 0o755 : 0o775)
@@ -68,11 +69,12 @@ export type BashResult = {
   readonly stderr: string
   readonly truncated: boolean
   readonly killedBy: string | null
+  readonly notes: readonly string[]
 }
 
-export const createTestSandbox = (limits: Partial<SandboxLimits> = {}): TestSandbox => {
+export const createTestSandbox = (limits: Partial<SandboxLimits> = {}, mode: SandboxMode = 'full'): TestSandbox => {
   const home = createTestHome()
-  const lanes = createSandboxLanes({ ...home, dropTo: TEST_USER, limits })
+  const lanes = createSandboxLanes({ ...home, dropTo: TEST_USER, mode, limits })
   const run: TestSandbox['run'] = (operation, signal = new AbortController().signal) =>
     lanes.sandbox.run(permit(operation), { signal })
   return {

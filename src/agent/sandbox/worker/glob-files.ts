@@ -8,7 +8,8 @@ import { type WorkspaceRoot, withClosed } from './workspace-root.ts'
 const ENTRIES_MAX = 200_000
 
 /**
- * Regular files below `path` that match, sorted by path. Links are neither listed nor followed, `.git` is left out.
+ * Regular files below `path` that match, sorted by path. Links are neither listed nor followed, `.git` is left out, and
+ * so are kept outputs unless one looks in their folder.
  * Walks from the opened folder, so that a link put in its place meanwhile changes nothing. @throws {Refusal}
  */
 export const globFiles = (
@@ -19,7 +20,7 @@ export const globFiles = (
     throw new Refusal('the pattern is relative to the path and has no ".."')
   const glob = new Bun.Glob(pattern)
   const descriptor = root.open(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  const files = withClosed(descriptor, () => filesBelow(`/proc/self/fd/${descriptor}`))
+  const files = withClosed(descriptor, () => filesBelow(`/proc/self/fd/${descriptor}`, path))
   const matching = files.filter((file) => glob.match(file)).sort()
   return {
     of: 'file',
@@ -28,7 +29,7 @@ export const globFiles = (
   }
 }
 
-const filesBelow = (top: string): string[] => {
+const filesBelow = (top: string, path: string): string[] => {
   const files: string[] = []
   const folders = ['']
   let visited = 0
@@ -36,8 +37,8 @@ const filesBelow = (top: string): string[] => {
     for (const entry of readFolder(`${top}/${folder}`)) {
       if (++visited > ENTRIES_MAX)
         throw new Refusal(`more than ${ENTRIES_MAX} entries are below it; use a narrower path`)
-      if (entry.name === '.git') continue
       const relative = `${folder}${entry.name}`
+      if (entry.name === '.git' || (path === '/workspace' && relative === '.plaited/out')) continue
       if (entry.isDirectory()) folders.push(`${relative}/`)
       else if (entry.isFile()) files.push(relative)
     }

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync } from 'node:fs'
+import { closeSync, constants, fstatSync, readlinkSync } from 'node:fs'
 import type { Found } from '../file-worker.types.ts'
 import { Refusal } from './refusal.ts'
 import type { WorkspaceRoot } from './workspace-root.ts'
@@ -26,7 +26,7 @@ const FLAGS = [
 ]
 
 /** The last glob wins. In the output a path with a line break could not be told from its last part. */
-const NEVER_SEARCHED = ['--glob=!.git', '--glob=!*\n*']
+const NEVER_SEARCHED = ['--glob=!.git', '--glob=!*\n*', '--glob=!/.plaited/out']
 
 type Match = { readonly path: string; readonly line: number; readonly text: string }
 
@@ -46,7 +46,7 @@ export const grepFiles = async (
     const globs = glob === null ? [] : [`--glob=${glob}`]
     const output = await runRipgrep(
       [...FLAGS, ...globs, ...NEVER_SEARCHED, `--regexp=${pattern}`, '--', kind.isFile() ? '-' : './'],
-      kind.isFile() ? { stdin: descriptor, cwd: '/' } : { stdin: null, cwd: `/proc/${process.pid}/fd/${descriptor}` },
+      kind.isFile() ? { stdin: descriptor, cwd: '/' } : { stdin: null, cwd: folderOf(descriptor) },
     )
     const toWorkspacePath = (found: string) => (kind.isFile() ? path : `${path}/${found.replace(/^\.\//, '')}`)
     return toFound(parseMatches(output.bytes, toWorkspacePath), output.cut)
@@ -54,6 +54,9 @@ export const grepFiles = async (
     closeSync(descriptor)
   }
 }
+
+/** By number: in the child that changes into it, `self` is the child. A shared /proc numbers processes as the host does. */
+const folderOf = (descriptor: number): string => `/proc/${readlinkSync('/proc/self')}/fd/${descriptor}`
 
 const runRipgrep = async (
   flags: readonly string[],

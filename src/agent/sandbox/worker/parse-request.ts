@@ -10,6 +10,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, (value: unknown) =
   write: { path: isText, content: isText },
   edit: { path: isText, oldString: isText, newString: isText, replaceAll: isFlag },
   glob: { pattern: isText, path: isText },
+  keep: { path: isText, content: isText, bytesMax: (value) => Number.isSafeInteger(value) },
   grep: { pattern: isText, path: isText, glob: isTextOrNull },
 }
 

@@ -1,11 +1,13 @@
 import { constants, fchmodSync, fstatSync, readSync, writeSync } from 'node:fs'
 import { Refusal } from './refusal.ts'
+import type { SpareFile } from './spare-file.ts'
 import { ENOENT, O_PATH, type WorkspaceRoot, withClosed } from './workspace-root.ts'
 
 /** Largest file that is read or written whole; a model's own text is far smaller, a generated one belongs to bash. */
 export const FILE_BYTES_MAX = 8 * 1024 * 1024
 
-const NEW_FILE_MODE = 0o666 // before the umask
+/** Before the umask. */
+export const NEW_FILE_MODE = 0o666
 const PERMISSION_BITS = 0o777
 
 /** Reads a whole file as UTF-8, byte order mark included, so that writing it back changes nothing else. @throws {Refusal} */
@@ -26,19 +28,26 @@ export const readText = (root: WorkspaceRoot, path: string): string => {
  * Writes a whole file in one step: a new file takes the old one's place and mode, so a kill leaves the old or the new
  * content, never a part. Not synced to the disk: the commit at the end of the turn is what lasts. @throws {Refusal}
  */
-export const writeText = (root: WorkspaceRoot, path: string, content: string): void => {
+export const writeText = (
+  root: WorkspaceRoot,
+  path: string,
+  content: string,
+  { bytesMax = FILE_BYTES_MAX, spare = null }: { readonly bytesMax?: number; readonly spare?: SpareFile | null } = {},
+): void => {
   const bytes = Buffer.from(content)
-  if (bytes.length > FILE_BYTES_MAX) throw new Refusal(`the content is over the limit of ${FILE_BYTES_MAX} bytes`)
+  if (bytes.length > bytesMax) throw new Refusal(`the content is over the limit of ${bytesMax} bytes`)
   const { folder, name } = root.openParent(path)
   withClosed(folder, () => {
     const mode = modeOf(root, folder, name)
     const staged = `.plaited-${crypto.randomUUID()}`
+    const nameless = spare?.take(folder) ?? null
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
-    const descriptor = root.openIn(folder, staged, { flags, mode: NEW_FILE_MODE })
+    const descriptor = nameless ?? root.openIn(folder, staged, { flags, mode: NEW_FILE_MODE })
     try {
       withClosed(descriptor, () => {
         if (mode !== null) fchmodSync(descriptor, mode)
         writeAll(descriptor, bytes)
+        if (nameless !== null) root.nameIn(folder, nameless, staged)
       })
       root.replaceIn(folder, staged, name)
     } catch (error) {

@@ -25,6 +25,10 @@ const O_CLOEXEC = 0o2000000
 /** Names a file without opening it, so that even a device or a FIFO can be looked at. */
 export const O_PATH = 0o10000000
 
+// <fcntl.h>
+const AT_FDCWD = -100
+const AT_SYMLINK_FOLLOW = 0x400
+
 /** A FIFO must not hold the worker up, a terminal not become its own. */
 const NEVER_WAIT = constants.O_NONBLOCK | constants.O_NOCTTY
 
@@ -38,6 +42,8 @@ export type WorkspaceRoot = {
   readonly openIn: (folder: number, name: string, options: { flags: number; mode?: number }) => number
   /** Opens the folder that holds `path`, made with all its parents where missing. @throws {Refusal} */
   readonly openParent: (path: string) => { readonly folder: number; readonly name: string }
+  /** Gives an opened file that has no name one. @throws {Refusal} */
+  readonly nameIn: (folder: number, descriptor: number, name: string) => void
   /** Puts `from` in the place of `to`, in one step. @throws {Refusal} */
   readonly replaceIn: (folder: number, from: string, to: string) => void
   readonly removeIn: (folder: number, name: string) => void
@@ -85,6 +91,11 @@ export const openWorkspaceRoot = (): WorkspaceRoot => {
       }
       return { folder, name }
     },
+    nameIn: (folder, descriptor, name) => {
+      const source = toCString(`/proc/self/fd/${descriptor}`) // the way that open(2) gives
+      if (libc.linkat(AT_FDCWD, ptr(source), folder, ptr(toCString(name)), AT_SYMLINK_FOLLOW) !== 0)
+        throw refusalOf(libc.errno())
+    },
     replaceIn: (folder, from, to) => {
       if (libc.renameat(folder, ptr(toCString(from)), folder, ptr(toCString(to))) !== 0) throw refusalOf(libc.errno())
     },
@@ -122,6 +133,10 @@ const loadLibc = () => {
     syscall: { args: [FFIType.i64, FFIType.i32, FFIType.ptr, FFIType.ptr, FFIType.u64], returns: FFIType.i64 },
     mkdirat: { args: [FFIType.i32, FFIType.ptr, FFIType.u32], returns: FFIType.i32 },
     renameat: { args: [FFIType.i32, FFIType.ptr, FFIType.i32, FFIType.ptr], returns: FFIType.i32 },
+    linkat: {
+      args: [FFIType.i32, FFIType.ptr, FFIType.i32, FFIType.ptr, FFIType.i32],
+      returns: FFIType.i32,
+    },
     unlinkat: { args: [FFIType.i32, FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
     __errno_location: { args: [], returns: FFIType.ptr },
   })

@@ -12,7 +12,7 @@ describe('undo', () => {
     await fixture.write('deep/er/b.txt', 'b\n')
     await fixture.turn('t2')
 
-    const first = await fixture.repo.undo()
+    const first = await fixture.repo.undo(null)
     expect(first).toMatchObject({ undone: { turn: 't2' }, commit: { kind: 'undo', turn: 't2' } })
     expect(first.commit.subject).toBe('revert: chore: change 2 files')
     expect(first.commit.files).toEqual([
@@ -23,9 +23,9 @@ describe('undo', () => {
     expect(await fixture.read('a.txt')).toBe('1\n')
     expect(readdirSync(fixture.worktree).toSorted()).toEqual(['.git', 'a.txt'])
 
-    expect((await fixture.repo.undo()).undone.turn).toBe('t1')
+    expect((await fixture.repo.undo(null)).undone.turn).toBe('t1')
     expect(readdirSync(fixture.worktree)).toEqual(['.git'])
-    await expect(fixture.repo.undo()).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' })
+    await expect(fixture.repo.undo(null)).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' })
     expect(fixture.repo.log(10).map(({ kind, turn, undoneBy }) => [kind, turn, undoneBy === null])).toEqual([
       ['undo', 't1', true],
       ['undo', 't2', true],
@@ -44,7 +44,7 @@ describe('undo', () => {
     await fixture.turn('t2')
     await fixture.write('a.txt', lines.with(2, 'of the turn').with(17, 'of the owner').join('\n'))
     await fixture.write('new.txt', 'of the owner')
-    await fixture.repo.undo()
+    await fixture.repo.undo(null)
     expect(await fixture.read('a.txt')).toBe(lines.with(17, 'of the owner').join('\n'))
     expect(await fixture.read('new.txt')).toBe('of the owner')
     expect(fixture.record.rows.map(({ kind }) => kind)).toEqual(['turn', 'turn', 'owner', 'undo'])
@@ -59,7 +59,7 @@ describe('undo', () => {
     await fixture.write('a.txt', 'later\n')
     await fixture.repo.commitOwnerEdits()
     const before = fixture.ownerGit('rev-parse', 'HEAD')
-    await expect(fixture.repo.undo()).rejects.toMatchObject({
+    await expect(fixture.repo.undo(null)).rejects.toMatchObject({
       code: 'WORKSPACE_CONFLICT',
       message: expect.stringContaining('a.txt'),
       hint: expect.stringMatching(/nothing was touched.*a\.txt$/),
@@ -79,7 +79,7 @@ describe('undo', () => {
     await fixture.turn('t2')
     await fixture.write('.gitignore', '*.log\n')
     await fixture.write('keep.log', 'precious\n')
-    await expect(fixture.repo.undo()).rejects.toMatchObject({ code: 'WORKSPACE_CONFLICT' })
+    await expect(fixture.repo.undo(null)).rejects.toMatchObject({ code: 'WORKSPACE_CONFLICT' })
     await fixture.repo.commitOwnerEdits()
     expect(await fixture.read('keep.log')).toBe('precious\n')
   })
@@ -91,8 +91,8 @@ describe('undo', () => {
     await fixture.write('a.txt', '2\n')
     await fixture.turn('t2')
     await fixture.write('a.txt', '1\n')
-    expect(await fixture.repo.undo()).toMatchObject({ undone: { turn: 't2' }, commit: { files: [] }, diffStat: '' })
-    expect((await fixture.repo.undo()).undone.turn).toBe('t1')
+    expect(await fixture.repo.undo(null)).toMatchObject({ undone: { turn: 't2' }, commit: { files: [] }, diffStat: '' })
+    expect((await fixture.repo.undo(null)).undone.turn).toBe('t1')
   })
 
   test('brings back links, modes and bytes as they were, whatever attributes say', async () => {
@@ -106,7 +106,7 @@ describe('undo', () => {
     rmSync(join(fixture.worktree, 'run'))
     await fixture.write('bytes', 'other')
     await fixture.turn('t2')
-    await fixture.repo.undo()
+    await fixture.repo.undo(null)
     expect(await fixture.read('bytes')).toBe(before)
     expect(fixture.ownerGit('ls-files', '--stage', 'link', 'run')).toMatch(/^120000 .*\n100755 /)
     expect(statSync(join(fixture.worktree, 'run')).mode & 0o111).toBe(0o111)
@@ -120,13 +120,13 @@ describe('undo', () => {
       await fixture.turn(turn)
     }
     fixture.ownerGit('commit', '--amend', '--quiet', '--message', 'in my words')
-    expect(await fixture.repo.undo()).toMatchObject({ undone: { turn: 't2' }, lost: [{ turn: 't3' }] })
+    expect(await fixture.repo.undo(null)).toMatchObject({ undone: { turn: 't2' }, lost: [{ turn: 't3' }] })
     expect(readdirSync(fixture.worktree).toSorted()).toEqual(['.git', 't1', 't3'])
     await fixture.write('t4', '1\n')
     await fixture.turn('t4')
-    expect(await fixture.repo.undo()).toMatchObject({ undone: { turn: 't4' }, lost: [] })
+    expect(await fixture.repo.undo(null)).toMatchObject({ undone: { turn: 't4' }, lost: [] })
     fixture.ownerGit('reset', '--hard', '--quiet', fixture.ownerGit('rev-list', '--max-parents=0', 'main'))
-    await expect(fixture.repo.undo()).rejects.toMatchObject({
+    await expect(fixture.repo.undo(null)).rejects.toMatchObject({
       code: 'NOTHING_TO_UNDO',
       hint: expect.stringContaining('the newest was'),
     })
@@ -154,7 +154,7 @@ test('an undo that fails while it writes puts everything back', async () => {
     const PATH = `${folder}:${request.environment['PATH']}`
     return fixture.run({ ...request, environment: { ...request.environment, PATH } })
   }
-  await expect(fixture.reopen({ run }).undo()).rejects.toMatchObject({
+  await expect(fixture.reopen({ run }).undo(null)).rejects.toMatchObject({
     code: 'GIT_FAILED',
     message: expect.stringContaining('put back'),
   })
@@ -162,6 +162,6 @@ test('an undo that fails while it writes puts everything back', async () => {
   expect([await fixture.read('a.txt'), await fixture.read('new.txt')]).toEqual(['2\n', '2\n'])
   expect(existsSync(join(fixture.worktree, 'gone.txt'))).toBe(false)
   expect(fixture.faults()).toBe('')
-  await fixture.repo.undo()
+  await fixture.repo.undo(null)
   expect(await fixture.read('a.txt')).toBe('1\n')
 })

@@ -12,9 +12,9 @@ import {
 import { join } from 'node:path'
 import { NodeError } from '../../../utils/node-error.ts'
 import type { RunConfined } from '../../sandbox/sandbox.types.ts'
-import { createDyingRun, createFixture, createOpenedFixture } from './workspace-fixture.ts'
+import { createDyingRun, createFixture, createOpenedFixture, permitAll } from './workspace-fixture.ts'
 
-const REASON = { intent: 'do it', reason: 'asked' }
+const REASON = { intent: 'do it', reason: 'asked', review: permitAll }
 
 describe('a node that dies', () => {
   test.each([
@@ -42,7 +42,7 @@ describe('a node that dies', () => {
     ])
     expect(await fixture.read('a.txt')).toBe('2\n')
     expect(fixture.faults()).toBe('')
-    await repo.undo()
+    await repo.undo(null)
     expect(await fixture.read('a.txt')).toBe('1\n')
   })
 
@@ -59,11 +59,11 @@ describe('a node that dies', () => {
     await fixture.write('b.txt', '2\n')
     await fixture.turn('t2')
     const dying = fixture.reopen({ run: createDyingRun(fixture, new RegExp(at), when) })
-    await expect(dying.undo()).rejects.toMatchObject({ code: 'SANDBOX_FAILED' })
+    await expect(dying.undo(null)).rejects.toMatchObject({ code: 'SANDBOX_FAILED' })
 
     const repo = fixture.reopen()
     await repo.open()
-    if (fixture.record.undoable(1)[0]?.turn === 't2') await repo.undo()
+    if (fixture.record.undoable(1)[0]?.turn === 't2') await repo.undo(null)
     expect(fixture.record.rows.filter(({ kind }) => kind === 'undo')).toMatchObject([{ turn: 't2' }])
     expect(await fixture.read('a.txt')).toBe('1\n')
     expect(existsSync(join(fixture.worktree, 'b.txt'))).toBe(false)
@@ -103,7 +103,7 @@ describe('a node that dies', () => {
       await fixture.write('a.txt', turn)
       await fixture.turn(turn)
     }
-    await fixture.repo.undo()
+    await fixture.repo.undo(null)
     await fixture.write('mine', 'mine')
     await fixture.repo.commitOwnerEdits()
     await fixture.write('found', 'found')
@@ -112,7 +112,7 @@ describe('a node that dies', () => {
     fixture.record.rows.length = 0
     await fixture.reopen().open()
     expect(fixture.record.rows).toMatchObject(before)
-    expect((await fixture.repo.undo()).undone.turn).toBe('t2')
+    expect((await fixture.repo.undo(null)).undone.turn).toBe('t2')
   })
 
   test('while the git dir was made has it made whole', async () => {
@@ -179,8 +179,8 @@ describe('without a sandbox', () => {
     fixture.record.rows.length = 0
     const repo = fixture.reopen({ run: unavailable })
     await repo.open()
-    await expect(repo.undo()).rejects.toMatchObject(refused)
-    expect((await fixture.reopen().undo()).undone.turn).toBe('t1')
+    await expect(repo.undo(null)).rejects.toMatchObject(refused)
+    expect((await fixture.reopen().undo(null)).undone.turn).toBe('t1')
   })
 })
 
@@ -227,7 +227,7 @@ describe('a damaged workspace', () => {
     mkdirSync(fixture.gitDir, { mode: 0o700 })
     await fixture.reopen().open()
     expect(fixture.record.rows).toMatchObject([{ turn: 't1' }, { kind: 'owner' }])
-    await expect(fixture.repo.undo()).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' })
+    await expect(fixture.repo.undo(null)).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' })
     expect(fixture.faults()).toBe('')
   })
 

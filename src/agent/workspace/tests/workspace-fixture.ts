@@ -6,6 +6,7 @@ import type { Clock } from '../../../utils/clock.ts'
 import { NodeError } from '../../../utils/node-error.ts'
 import type { RunConfined } from '../../sandbox/sandbox.types.ts'
 import { GIT_DIR_INSIDE, WORKTREE_INSIDE } from '../git-environment.ts'
+import { createSystemGit } from '../system-git.ts'
 import type { CommitRecord, WorkspaceCommit, WorkspaceRepo } from '../workspace.types.ts'
 import { createWorkspaceRepo } from '../workspace-repo.ts'
 
@@ -53,11 +54,22 @@ export const createMemoryRecord = (): CommitRecord & { readonly rows: Row[] } =>
   return {
     rows,
     add: (row) => void rows.push(row),
-    undoable: (limit) =>
+    undoable: (limit, turn) =>
       rows
         .toReversed()
-        .filter(({ kind, sha }) => kind === 'turn' && undoneBy(sha) === null)
+        .filter(({ kind, sha }) => ['turn', 'redo', 'restore'].includes(kind) && undoneBy(sha) === null)
+        .filter((row) => turn === undefined || row.turn === turn)
         .slice(0, limit),
+    redoable: (limit) =>
+      rows
+        .toReversed()
+        .filter(({ kind, sha }) => kind === 'undo' && undoneBy(sha) === null)
+        .slice(0, limit),
+    ofTurn: (turn) =>
+      rows
+        .toReversed()
+        .filter((row) => row.kind === 'turn' && row.turn === turn)
+        .map((row) => ({ ...row, undoneBy: undoneBy(row.sha) })),
     list: (limit) =>
       rows
         .toReversed()
@@ -86,6 +98,9 @@ export type Fixture = {
   readonly [Symbol.dispose]: () => void
 }
 
+/** A review that refuses nothing. */
+export const permitAll = async (): Promise<ReadonlySet<string>> => new Set()
+
 const clock: Clock = { now: () => 1_800_000_000_000 }
 
 /** An unopened workspace in a temporary folder. */
@@ -99,7 +114,11 @@ export const createFixture = (
   const record = createMemoryRecord()
   const run = runOf({ worktree, gitDir })
   const reopen: Fixture['reopen'] = (changes) =>
-    createWorkspaceRepo({ worktree, gitDir, run, record, clock, sharedGroup, ...changes })
+    createWorkspaceRepo({
+      ...{ worktree, gitDir, clock, sharedGroup },
+      record: changes?.record ?? record,
+      engine: createSystemGit({ worktree, gitDir, run: changes?.run ?? run, clock, sharedGroup }),
+    })
   const repo = reopen()
   return {
     root,
@@ -114,7 +133,7 @@ export const createFixture = (
       writeFileSync(join(worktree, path), text)
     },
     read: (path) => Bun.file(join(worktree, path)).text(),
-    turn: (id, intent = 'do it') => repo.commitTurn({ id, intent, reason: 'the owner asked' }),
+    turn: (id, intent = 'do it') => repo.commitTurn({ id, intent, reason: 'the owner asked', review: permitAll }),
     faults: () =>
       gitOutside(worktree, ['status', '--porcelain']) +
       gitOutside(worktree, ['fsck', '--strict', '--no-dangling', '--full']),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createFixture, createOpenedFixture as opened } from './workspace-fixture.ts'
 
@@ -19,6 +19,15 @@ describe('a new workspace', () => {
     await fixture.reopen().open()
     expect(fixture.ownerGit('rev-parse', 'HEAD')).toBe(before)
     expect(fixture.record.rows).toEqual([])
+  })
+
+  test('of an earlier version learns what is never committed, beside what the owner added', async () => {
+    using fixture = await opened()
+    const path = join(fixture.gitDir, 'info/exclude')
+    writeFileSync(path, 'mine')
+    await fixture.reopen().open()
+    await fixture.reopen().open()
+    expect(readFileSync(path, 'utf8')).toBe('mine\n/.plaited/out/\n')
   })
 
   test('keeps the files of a folder that was there before, as edits of the owner', async () => {
@@ -44,7 +53,7 @@ describe('a turn', () => {
       { path: 'a.txt', change: 'added' },
       { path: 'b/c.txt', change: 'added' },
     ])
-    expect(await fixture.turn('t2')).toEqual({ commit: null, leftOut: [] })
+    expect(await fixture.turn('t2')).toMatchObject({ commit: null, leftOut: [] })
     rmSync(join(fixture.worktree, 'a.txt'))
     await fixture.write('b/c.txt', 'three\n')
     expect((await fixture.turn('t3')).commit?.files).toEqual([
@@ -82,7 +91,7 @@ describe('a turn', () => {
     await fixture.write('.gitignore', '*.log\n')
     await fixture.turn('t1')
     await fixture.write('x.log', 'x')
-    expect(await fixture.turn('t2')).toEqual({ commit: null, leftOut: ['x.log'] })
+    expect(await fixture.turn('t2')).toMatchObject({ commit: null, leftOut: ['x.log'] })
   })
 
   test('that was interrupted has what is found after it set apart, where no undo takes it back', async () => {
@@ -95,7 +104,7 @@ describe('a turn', () => {
     )
     expect(await fixture.repo.commitFound('t1')).toBeNull()
     expect((await fixture.turn('t1')).commit).toBeNull()
-    await expect(fixture.repo.undo()).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' })
+    await expect(fixture.repo.undo(null)).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' })
     expect(await fixture.read('mine.txt')).toBe('mine\n')
   })
 
@@ -124,7 +133,7 @@ describe("the owner's own git", () => {
     await fixture.write('a.txt', '2\n')
     const refused = { code: 'WORKSPACE_UNUSABLE', message: expect.stringContaining('side') }
     await expect(fixture.turn('t2')).rejects.toMatchObject(refused)
-    await expect(fixture.repo.undo()).rejects.toMatchObject(refused)
+    await expect(fixture.repo.undo(null)).rejects.toMatchObject(refused)
     await expect(fixture.repo.commitOwnerEdits()).rejects.toMatchObject(refused)
     fixture.ownerGit('checkout', '--quiet', '--detach')
     await expect(fixture.turn('t2')).rejects.toMatchObject({ code: 'WORKSPACE_UNUSABLE' })
@@ -142,7 +151,7 @@ describe("the owner's own git", () => {
     await fixture.write('c.txt', 'staged\n')
     fixture.ownerGit('add', 'c.txt')
     fixture.ownerGit('pack-refs', '--all')
-    expect((await fixture.repo.undo()).undone.turn).toBe('t1')
+    expect((await fixture.repo.undo(null)).undone.turn).toBe('t1')
     expect(fixture.record.rows.map(({ kind }) => kind)).toEqual(['turn', 'owner', 'undo'])
     expect(readdirSync(fixture.worktree).toSorted()).toEqual(['.git', 'b.txt', 'c.txt'])
     expect(fixture.faults()).toBe('')

@@ -1,0 +1,93 @@
+import type { Change } from './change-list.ts'
+import type { Identity } from './git-environment.ts'
+import type { PendingChange } from './workspace.types.ts'
+
+/** A commit as an engine reads it from the history, for catching up. */
+export type StoredCommit = {
+  readonly sha: string
+  readonly authorEmail: string
+  readonly committerEmail: string
+  /** The committer's. Milliseconds since the Unix epoch. */
+  readonly at: number
+  readonly message: string
+}
+
+export type WorktreeCommit = {
+  readonly sha: string
+  readonly message: string
+  readonly changes: readonly Change[]
+}
+
+/** What the worktree differs from main in. Stands until the worktree or main changes. */
+export type Look = {
+  /** Also those of files over FILE_BYTES_MAX, which `commit` leaves out. */
+  readonly changes: readonly PendingChange[]
+  /** What the engine does not look into: ignored files, ignored folders (`cache/`), folders that cannot be read. */
+  readonly unseen: readonly string[]
+  /**
+   * Gives paths of `changes` and `unseen` what main has there: stored files again, others removed, folders with all below
+   * them. No commit; look again afterwards.
+   */
+  readonly putBack: (paths: ReadonlySet<string>) => Promise<void>
+  /**
+   * Commits the changes on top of main; no commit when there are none after all. `leftOut` names files that no commit
+   * holds: the ones over FILE_BYTES_MAX first, with a remark behind the name (large-files.ts).
+   */
+  readonly commit: (request: {
+    readonly author: Identity
+    readonly messageOf: (changes: readonly Change[]) => string
+  }) => Promise<{ readonly commit: WorktreeCommit | null; readonly leftOut: readonly string[] }>
+}
+
+/** What became of a change to main and the worktree together; all but `done` have left both as they were. */
+export type Applied =
+  | {
+      readonly outcome: 'done'
+      readonly sha: string
+      readonly changes: readonly Change[]
+      readonly diffStat: string
+    }
+  /** `details` are paths for `conflict`, otherwise sentences or paths that say what stood in the way. */
+  | {
+      readonly outcome: 'not-in-history' | 'conflict' | 'in-the-way' | 'put-back'
+      readonly details: readonly string[]
+    }
+  /** `restore` only: the commit has no file of that path, or the worktree has the very same one. */
+  | { readonly outcome: 'no-file' | 'same'; readonly details: readonly string[] }
+
+/**
+ * What the workspace needs of an implementation of git. Everything else (the record, messages, trailers, which turn is
+ * next) is shared. Contract: one operation at a time; rejects with `NodeError` GIT_MISSING, GIT_FAILED,
+ * WORKSPACE_UNUSABLE or those of `RunConfined`.
+ */
+export type GitEngine = {
+  readonly name: 'git' | 'isomorphic-git'
+  /** Removes what a killed run of this engine left behind; called at start. */
+  readonly recover: () => Promise<void>
+  /** First-parent commits of main after `known` (all when null or not an ancestor), oldest first, the newest 1,000. */
+  readonly commitsSince: (known: string | null, main: string) => Promise<readonly StoredCommit[]>
+  /** What a commit changed against its first parent. */
+  readonly changesOf: (sha: string) => Promise<readonly Change[]>
+  /** Those of `shas` that main's history holds. */
+  readonly heldBy: (main: string, shas: readonly string[]) => Promise<ReadonlySet<string>>
+  readonly look: (request: {
+    readonly main: string
+    /** main may hold links to nested repositories, because someone else made it. */
+    readonly storedLinks: boolean
+  }) => Promise<Look>
+  /** Takes the change of one commit back, by a three-way merge, as a new commit of main. */
+  readonly takeBack: (request: {
+    readonly sha: string
+    readonly main: string
+    readonly message: string
+  }) => Promise<Applied>
+  /** Gives one file the content and mode that commit `from` has, as a new commit of main. */
+  readonly restore: (request: {
+    readonly path: string
+    readonly from: string
+    readonly main: string
+    readonly message: string
+  }) => Promise<Applied>
+  /** Unified diff of commits against their first parents, in the order given, cut with a note beyond a limit. */
+  readonly diff: (shas: readonly string[]) => Promise<string>
+}

@@ -1,0 +1,28 @@
+/** Paths are text of one character per byte (latin1): git stores any bytes, and they must survive unchanged. */
+
+/** Linux takes 4,096 bytes with the terminating zero; a longer path could be stored, but by no other git restored. */
+export const PATH_BYTES_MAX = 4_095
+
+export const decodePath = (path: string): string => Buffer.from(path, 'latin1').toString('utf8')
+
+export const encodePath = (path: string): string => Buffer.from(path, 'utf8').toString('latin1')
+
+export const joinPath = (folder: string, name: string): string => (folder === '' ? name : `${folder}/${name}`)
+
+export const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
+export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
+
+/** `a/b/c` -> `a`, `a/b`. */
+export const foldersAbove = (path: string): readonly string[] => {
+  const folders: string[] = []
+  for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) folders.push(path.slice(0, at))
+  return folders
+}
+
+// Some systems take `.git.`, `.git ` or `git~1` for `.git`, and git on Linux refuses to store such names for their sake.
+const DOT_GIT = /^(?:\.git|git~1)[ .]*(?:$|[\\:])/i
+const MODULES_LINK = /^(?:\.gitmodules|gitmod~\d)[ .]*(?:$|:)/i
+
+/** Names that no git stores, because elsewhere they would be read as a repository. */
+export const isRefusedName = (name: string, kind: 'file' | 'link'): boolean =>
+  name.split('\\').some((part) => DOT_GIT.test(part)) || (kind === 'link' && MODULES_LINK.test(name))
