@@ -7,7 +7,7 @@
  */
 import type { OwnerIntent } from './agent/agent.types.ts'
 import type { InboundMessage } from './agent/inbox.ts'
-import { type ControlWord, needsLane, parseControlWord } from './control-words.ts'
+import { type ControlWord, isNo, needsLane, parseControlWord } from './control-words.ts'
 import type { ConversationParts, StopReport } from './conversation.types.ts'
 import { describeStop } from './describe.ts'
 import { proveOwner, recordAnswered } from './open-turn.ts'
@@ -33,6 +33,11 @@ export const createControlDesk = (
   },
 ): ControlDesk => {
   const open = new Map<string, Promise<void>>()
+  /** A plain no is a word only while something is asked. */
+  const readWord = ({ channel, text }: InboundMessage): ControlWord | null =>
+    parseControlWord(text) ??
+    (isNo(text) && parts.questions.open().some((question) => question.channel === channel) ? 'no' : null)
+
   const keyOf = ({ channel, messageId }: InboundMessage) => `${channel}/${messageId}`
 
   const answer = async (message: InboundMessage, intent: OwnerIntent, word: ControlWord): Promise<void> => {
@@ -43,7 +48,7 @@ export const createControlDesk = (
 
   return {
     take: (message) => {
-      const word = parseControlWord(message.text)
+      const word = readWord(message)
       if (word === null || needsLane(word) || open.has(keyOf(message))) return
       const intent = proveOwner(parts, message)
       if (intent === null) return

@@ -1,7 +1,16 @@
 /** Words that the node answers itself, without the model: they work when the model does not. */
 
+import { isConfirmationCode } from './agent/confirmation-code.ts'
 import type { BudgetExtension } from './agent/ledger.types.ts'
-import { describeBudget, describeLog, describeRestore, describeStatus, describeUndo } from './describe.ts'
+import type { OpenQuestion } from './agent/questions.ts'
+import {
+  describeBudget,
+  describeLog,
+  describeQuestions,
+  describeRestore,
+  describeStatus,
+  describeUndo,
+} from './describe.ts'
 import { type Operations, parseRestore } from './operations.ts'
 import { parseMicros } from './utils/micros.ts'
 import { NodeError } from './utils/node-error.ts'
@@ -11,6 +20,8 @@ export type ControlWord =
   | 'resume'
   | 'status'
   | 'questions'
+  | 'no'
+  | `confirm ${string}`
   | 'undo'
   | `undo ${string}`
   | 'redo'
@@ -19,6 +30,15 @@ export type ControlWord =
   | 'help'
   | 'budget'
   | `budget +${string}`
+
+/** What is asked in the channel that the word came from. */
+export type AskedHere = {
+  readonly open: () => readonly OpenQuestion[]
+  /** Answers with what then happens; null when nothing open has this code. */
+  readonly confirm: (code: string) => Promise<string | null>
+  /** How many were open. */
+  readonly deny: () => number
+}
 
 /** Turns that `log` shows in a chat. */
 const LOG_TURNS_SHOWN = 10
@@ -57,6 +77,7 @@ export const parseControlWord = (text: string): ControlWord | null => {
     .replace(/^\//, '')
     .replace(/[.!]+$/, '')
   const word = given.toLowerCase().replace(/ +/g, ' ')
+  if (isConfirmationCode(word)) return `confirm ${word}`
   return WORDS.get(word) ?? (isExtensionWord(word) || isUndoWord(word) ? word : parseRestoreWord(given))
 }
 
@@ -71,6 +92,9 @@ const parseRestoreWord = (text: string): ControlWord | null => {
 
 /** What changes the workspace must not run beside a turn, nor twice; all others are answered at once. */
 export const needsLane = (word: ControlWord): boolean => /^(undo|redo|restore)\b/.test(word)
+
+/** Means no to what is asked; a word for the model when nothing is. */
+export const isNo = (text: string): boolean => /^\/?no[.!]*$/i.test(text.trim())
 
 /** What begins so is about money and never for the model, also when it is none of the forms: the answer names them. */
 const isExtensionWord = (word: string): word is `budget +${string}` => /^budget \+[^\n]{0,40}$/.test(word)
@@ -88,14 +112,18 @@ export const parseExtension = (text: string): BudgetExtension | null => {
  */
 export const answerControlWord = async (
   word: ControlWord,
-  operations: Pick<Operations, 'status' | 'undo' | 'redo' | 'restore' | 'log' | 'budget' | 'resume'>,
+  operations: Pick<Operations, 'status' | 'undo' | 'redo' | 'restore' | 'log' | 'budget' | 'resume'> & {
+    readonly questions: AskedHere
+  },
 ): Promise<string> => {
   try {
     switch (word) {
       case 'stop':
         return 'Nothing is running.'
       case 'questions':
-        return 'I have asked you nothing that is still open.'
+        return describeQuestions(operations.questions.open())
+      case 'no':
+        return operations.questions.deny() > 0 ? 'Then I do not.' : describeQuestions([])
       case 'resume':
         return (await operations.resume()) ? 'I work again. Say what to do.' : 'I was not frozen.'
       case 'status':
@@ -120,14 +148,18 @@ export const answerControlWord = async (
 }
 
 const answerWordWithArguments = async (
-  word: `undo ${string}` | `restore ${string}` | `budget +${string}`,
-  operations: Pick<Operations, 'undo' | 'restore' | 'budget'>,
+  word: `confirm ${string}` | `undo ${string}` | `restore ${string}` | `budget +${string}`,
+  operations: Pick<Operations, 'undo' | 'restore' | 'budget'> & { readonly questions: AskedHere },
 ): Promise<string> => {
   const argument = word.slice(word.indexOf(' ') + 1)
+  if (word.startsWith('confirm ')) return confirmCode(argument, operations.questions)
   if (word.startsWith('undo ')) return describeUndo(await operations.undo(argument))
   const file = word.startsWith('restore ') ? parseRestore(argument) : null
   return file ? describeRestore(await operations.restore(file)) : extendBudget(argument, operations)
 }
+
+const confirmCode = async (code: string, { confirm }: AskedHere): Promise<string> =>
+  (await confirm(code)) ?? 'Nothing that is open has that code.'
 
 const extendBudget = async (words: string, { budget }: Pick<Operations, 'budget'>): Promise<string> => {
   const extension = parseExtension(words)

@@ -29,6 +29,8 @@ export type Conversation = {
   /** Ends the running turn because the node ends; what is queued waits for the next start. */
   readonly shutDown: () => void
   readonly runningTurn: () => string | null
+  /** Something of the node's own waits in the outbox. */
+  readonly send: (channel: string) => void
   /** Control words that are being answered. */
   readonly openWords: () => number
   /** Resolves when everything that was queued until now has ended. */
@@ -47,10 +49,10 @@ export const createConversation = (given: ConversationParts): Conversation => {
   const { inbox } = parts
   const channels = new Map<string, Channel>()
   const senders = new Map<string, ReplySender>()
-  const turns = createTurnRunner(parts, channels)
   const send = (channel: string): void => senders.get(channel)?.wake()
 
   const queued = (): readonly InboundMessage[] => inbox.queued(QUEUE_LOOK_MAX).filter((message) => !desk.has(message))
+  const turns = createTurnRunner(parts, channels, queued)
 
   const stop = async (cause: StopCause, by: InboundMessage | null = null): Promise<StopReport> => {
     const ended = turns.abort() // before anything is written: a full disk must not keep a turn running
@@ -78,6 +80,8 @@ export const createConversation = (given: ConversationParts): Conversation => {
     await Promise.all([...senders.values()].map((sender) => sender.idle()))
   }
 
+  parts.questions.closeAbandoned()
+
   return {
     serve: async (channel, signal) => {
       channels.set(channel.name, channel)
@@ -98,6 +102,7 @@ export const createConversation = (given: ConversationParts): Conversation => {
     stop: (cause) => stop(cause),
     shutDown: turns.shutDown,
     runningTurn: turns.running,
+    send,
     openWords: desk.count,
     idle,
     exclusive: lane.exclusive,

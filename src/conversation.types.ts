@@ -1,7 +1,9 @@
 import type { OwnerIntent } from './agent/agent.types.ts'
 import type { AgentParts } from './agent/agent-parts.types.ts'
 import type { Inbox } from './agent/inbox.ts'
+import type { LifecycleEvent } from './agent/lifecycle-vocabulary.ts'
 import type { Outbox } from './agent/outbox.ts'
+import type { Questions } from './agent/questions.ts'
 import type { Turn } from './agent/turn.types.ts'
 import type { OwnerGate } from './channels/owner-gate.ts'
 import type { ControlWord } from './control-words.ts'
@@ -14,6 +16,9 @@ export type ConversationParts = {
   readonly ownerGate: OwnerGate
   readonly journal: AgentParts['journal']
   readonly freeze: Freeze
+  readonly questions: Pick<Questions, 'open' | 'closeAbandoned'>
+  /** Tells the rules what has happened. */
+  readonly note: (event: LifecycleEvent) => void
   /** Between attempts at sending a reply. */
   readonly timing: Timing
   /** Made at the first turn: loading a model costs more than starting the node. */

@@ -1,6 +1,7 @@
 /** Node state in words, for a terminal and for a chat alike. */
 
 import type { Budget, GrantedExtension, PeriodBudget } from './agent/ledger.types.ts'
+import type { OpenQuestion } from './agent/questions.ts'
 import type { RecordedCommit, WorkspaceRepo } from './agent/workspace/workspace.types.ts'
 import type { StopReport } from './conversation.types.ts'
 import type { NodeStatus, UndoReport } from './operations.ts'
@@ -20,7 +21,9 @@ export const describeStatus = (status: NodeStatus): string => {
     `model     ${status.model}${status.scripted ? ' (a script answers, no AI model)' : ''}`,
     `sandbox   ${describeSandbox(status.sandbox)}`,
     `history   ${GIT_NAMES[status.git]}`,
-    `rules     ${status.rules} (on one user account the ratchet is advisory: that user can edit the files)`,
+    `rules     ${status.rules} (${status.ratchet === 'enforced' ? 'kept by another user' : 'advisory: on one user account that user can edit the files; the signed history tells'})`,
+    ...status.retired.map(({ rule, at, reason }) => `retired   ${rule} at ${describeTime(at)}: ${reason}`),
+    ...(status.ruleFaults ?? []).map((fault) => `FAULT     no tool runs: ${fault}`),
     ...(status.frozen ? ["frozen    two STOPs: no turn runs until 'resume'"] : []),
     `turn      ${turn ? describeTurn(turn) : 'none running'}; ${status.queued} queued`,
     `decisions ${status.decisions.allowed} allowed, ${status.decisions.blocked} blocked`,
@@ -122,3 +125,8 @@ export const describeStop = ({ stopped, dismissed, frozen }: StopReport): string
     ...(dismissed > 0 ? [`${dismissed} waiting message${dismissed === 1 ? ' was' : 's were'} dismissed.`] : []),
     ...(frozen ? ["Frozen: I do nothing until you say 'resume'."] : []),
   ].join(' ')
+
+export const describeQuestions = (open: readonly OpenQuestion[]): string =>
+  open.length === 0
+    ? 'I have asked you nothing that is still open.'
+    : open.map(({ at, summary }) => `${describeTime(at)}  ${summary}`).join('\n')

@@ -28,8 +28,12 @@ export type OperationParts = Pick<AgentParts, 'clock' | 'ledger' | 'workspace'> 
   readonly journal: Journal
   readonly lanes: SandboxLanes
   readonly history: WorkspaceHistory
+  readonly rules: Pick<Operations, 'proposeRule' | 'confirmRule' | 'auditDecisions'>
   readonly operate: (operation: ToolOperation) => PermittedCall
-  readonly describe: () => Pick<NodeStatus, 'home' | 'model' | 'scripted' | 'git' | 'rules' | 'serving'>
+  readonly describe: () => Pick<
+    NodeStatus,
+    'home' | 'model' | 'scripted' | 'git' | 'serving' | 'rules' | 'ratchet' | 'ruleFaults' | 'retired'
+  >
   readonly redact: Redactor
 }
 
@@ -89,7 +93,7 @@ export const createOperations = (parts: OperationParts): Operations => {
     events: async (query) => readEvents(journal, query),
     execute: (operation, signal = new AbortController().signal) =>
       lanes.sandbox.run(parts.operate(operation), { signal }),
-    auditDecisions: async () => decisions.verify(),
+    ...parts.rules,
     budget: createBudget(ledger, null),
   }
 }

@@ -13,7 +13,9 @@ import { createLedger, type Ledger } from './agent/ledger.ts'
 import { openStateForReading } from './agent/persistence.ts'
 import { type Config, modelName, type Secrets, secretValues } from './config.ts'
 import { isFrozen } from './freeze.ts'
+import { createSignedDecisions, readRetired } from './node-rules.ts'
 import type { NodeStatus, Operations } from './operations.ts'
+import { readRatchet } from './reach-keeper.ts'
 import { systemClock } from './utils/clock.ts'
 import { createRedactor, type Redactor } from './utils/redact.ts'
 
@@ -37,11 +39,10 @@ export const readRecordedStatus = (
   redact: Redactor,
 ): Pick<
   NodeStatus,
-  'runningTurn' | 'turn' | 'queued' | 'strangers' | 'decisions' | 'budget' | 'lastError' | 'ratchet' | 'frozen'
+  'runningTurn' | 'turn' | 'queued' | 'strangers' | 'decisions' | 'budget' | 'lastError' | 'frozen'
 > => {
   const { queued, refused } = inbox.counts()
   return {
-    ratchet: 'advisory',
     frozen: isFrozen(journal),
     runningTurn: turn,
     turn: turn === null ? null : describeTurn(journal, turn),
@@ -112,11 +113,12 @@ export const openNodeRecord = ({
       git: 'unknown',
       ...{ model: modelName(config), scripted: config.model === null },
       rules: loadRules(config.home.constraints).rules.length,
+      ...{ ratchet: readRatchet(config.home), ruleFaults: null, retired: readRetired(config.home) },
       ...readRecordedStatus(stores, stores.journal.openTurn(), createRedactor(secretValues(secrets))),
     }),
     log: async (limit) => commits.list(limit),
     events: async (query) => readEvents(stores.journal, query),
-    auditDecisions: async () => stores.decisions.verify(),
+    auditDecisions: createSignedDecisions({ home: config.home, state }, stores.decisions).audit,
     close: state.close,
   }
 }

@@ -9,10 +9,11 @@ import { createJournal } from './agent/journal.ts'
 import { createLastingEffects } from './agent/lasting-effects.ts'
 import { takeLease } from './agent/lease.ts'
 import { createLedger } from './agent/ledger.ts'
-import { createLiveGate, createLiveRules, type LiveRules } from './agent/live-rules.ts'
+import { createLiveGate } from './agent/live-rules.ts'
 import { createOutbox } from './agent/outbox.ts'
 import { createPermissionEventBuilder } from './agent/permission-event.ts'
 import { type CommitHook, openState } from './agent/persistence.ts'
+import { createRulePositions } from './agent/rule-positions.ts'
 import { createSystemPrompt } from './agent/system-prompt.ts'
 import { createToolSet } from './agent/tools/tools.ts'
 import { createWorkspaceRepo } from './agent/workspace/workspace-repo.ts'
@@ -27,6 +28,7 @@ import { prepareHome } from './home.ts'
 import { createJournalLog, logStores } from './logged-stores.ts'
 import { type NodeLog, silentLog } from './node-log.ts'
 import { createBudget, createOperations } from './node-operations.ts'
+import { createAsking, createSignedDecisions, describeRules, openAuditedRules } from './node-rules.ts'
 import type { Operations } from './operations.ts'
 import { createGitEngine, createModel, createSandboxLanes, SEED_RULES } from './parts.ts'
 import { type Clock, systemClock } from './utils/clock.ts'
@@ -67,10 +69,9 @@ export const createNode = async (options: NodeOptions): Promise<PlaitedNode> => 
   const { config } = options
   prepareHome(config.home, config.dropTo?.gid ?? null)
   installSeedRules(config.home.constraints, SEED_RULES, { state: config.home.state })
-  const rules = createLiveRules(config.home.constraints)
   const stores = openStores(options)
   try {
-    return await compose(options, rules, stores)
+    return await compose(options, stores)
   } catch (error) {
     stores.close()
     throw diskFault(error, config.home.root)
@@ -86,12 +87,14 @@ const openStores = ({ config, log = silentLog, clock = systemClock, atPoint }: N
   const journal = createJournal(state, clock, () => logNewRows())
   const logNewRows = createJournalLog(journal, log)
   const stores = {
+    state,
     journal,
     inbox: createInbox(state, clock),
     outbox: createOutbox(state, clock),
     decisions: createDecisionChain(state, clock),
     commits: createCommitRecord(state),
     lastingEffects: createLastingEffects(state),
+    positions: createRulePositions(state),
     ledger,
     close: () => {
       state.close()
@@ -103,13 +106,13 @@ const openStores = ({ config, log = silentLog, clock = systemClock, atPoint }: N
 
 const compose = async (
   { config, secrets, clock = systemClock, channels = [], makeModel = createModel }: NodeOptions,
-  rules: LiveRules,
   stores: ReturnType<typeof openStores>,
 ): Promise<PlaitedNode> => {
   const { home } = config
-  const { journal, inbox, outbox, ledger, decisions } = stores
+  const { state, journal, inbox, outbox, ledger, decisions, positions } = stores
+  const rules = await openAuditedRules({ home, state, clock })
   const build = createPermissionEventBuilder(clock, config.timezone)
-  const gate = createLiveGate({ rules, build, decisions })
+  const gate = createLiveGate({ rules, build, decisions, positions })
   const lanes = createSandboxLanes(config)
   const engine = createGitEngine(config, lanes.runConfined, clock)
   const workspace = createWorkspaceRepo({
@@ -124,6 +127,7 @@ const compose = async (
   const model = lazy(() => makeModel(config, secrets))
   const agentParts = async (): Promise<AgentParts> => ({
     ...{ clock, journal, ledger, gate, sandbox: lanes.sandbox, tools: createToolSet(), workspace },
+    ...asking.agentParts,
     model: await model.get(),
     retry: systemTiming,
     get systemPrompt() {
@@ -136,21 +140,31 @@ const compose = async (
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {}) // whoever serves sees it; a command that only reads does not serve
   const freeze = createFreeze(journal, clock)
+  const asking = createAsking({
+    ...{ home, state, clock, journal, outbox, decisions, rules },
+    send: (channel) => conversation.send(channel),
+  })
+  const signed = createSignedDecisions({ home, state }, decisions)
   const conversation = createConversation({
-    ...{ inbox, outbox, journal, freeze, timing: systemTiming },
+    ...{ inbox, outbox, journal, freeze, timing: systemTiming, note: gate.note },
+    questions: asking.questions,
     ownerGate: createOwnerGate(config.ownerId),
     agentParts: lazy(agentParts).get,
     answerControlWord: (word, intent) =>
-      answerControlWord(word, { ...operations, ...history, budget: createBudget(ledger, intent) }),
+      answerControlWord(word, {
+        ...{ ...operations, ...history, budget: createBudget(ledger, intent) },
+        questions: asking.here(intent),
+      }),
     onFatal: failure.reject,
   })
   let serving = false
   const operations = createOperations({
     ...{ cli, clock, conversation, decisions, inbox, journal, ledger, lanes, workspace, history, freeze },
+    rules: { ...asking.operations, auditDecisions: signed.audit },
     operate: (operation) => gate.operate(operation, unsafeOperatorCall),
     redact: createRedactor(secretValues(secrets)),
     describe: () => ({
-      ...{ home: home.root, rules: rules.current().rules.length, serving },
+      ...{ home: home.root, serving, ...describeRules(home, rules) },
       ...{ model: modelName(config), scripted: config.model === null, git: engine.name },
     }),
   })
@@ -160,12 +174,14 @@ const compose = async (
     serve: async (signal) => {
       serving = true
       lanes.warm()
+      signed.signHourly(signal)
       const served = [cli, ...channels].map((channel) => conversation.serve(channel, signal))
       await Promise.race([Promise.all(served), failure.promise])
     },
     close: async () => {
       conversation.shutDown()
       await conversation.idle()
+      if (serving) await signed.signEnd()
       await model.made()?.then((made) => made.close())
       await lanes.close()
       try {

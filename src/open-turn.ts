@@ -1,12 +1,13 @@
 /** How a turn begins, grows, and ends in the record: each step is one transaction over inbox, journal and outbox. */
 import { randomBytes } from 'node:crypto'
 import type { OwnerIntent } from './agent/agent.types.ts'
+import { isConfirmationCode } from './agent/confirmation-code.ts'
 import type { InboundMessage } from './agent/inbox.ts'
 import type { TurnEnding } from './agent/turn.types.ts'
-import { needsLane, parseControlWord } from './control-words.ts'
+import { parseControlWord } from './control-words.ts'
 import type { ConversationParts, StartedTurn } from './conversation.types.ts'
 
-type RecordParts = Pick<ConversationParts, 'inbox' | 'outbox' | 'journal' | 'ownerGate'>
+type RecordParts = Pick<ConversationParts, 'inbox' | 'outbox' | 'journal' | 'ownerGate' | 'note'>
 
 /** Turn ids need only be unique within a home. */
 const TURN_ID_BYTES = 6
@@ -37,12 +38,15 @@ export const endTurn = (parts: RecordParts, turn: StartedTurn, ending: TurnEndin
  * Takes up what waits at the head of the queue and may join: messages of the same channel that are no follow-ups. What
  * changes the workspace as a control word waits for the end of the turn, and so does what came after it.
  */
-export const joinTurn = (parts: RecordParts, turn: StartedTurn): readonly InboundMessage[] => {
+export const joinTurn = (
+  parts: RecordParts,
+  turn: StartedTurn,
+  waiting: readonly InboundMessage[],
+): readonly InboundMessage[] => {
   const joined: InboundMessage[] = []
-  for (const message of parts.inbox.queued(QUEUE_LOOK_MAX)) {
-    const word = parseControlWord(message.text)
-    if (message.channel !== turn.intent.channel || message.followUp || (word && needsLane(word))) break
-    if (word || !proveOwner(parts, message)) continue // answered beside the turn; or refused
+  for (const message of waiting) {
+    if (message.channel !== turn.intent.channel || message.followUp || parseControlWord(message.text)) break
+    if (!proveOwner(parts, message)) continue
     parts.journal.transaction('message.in', () => takeMessage(parts, message, turn.id))
     joined.push(message)
   }
@@ -79,18 +83,31 @@ export const proveOwner = ({ inbox, journal, ownerGate }: RecordParts, message: 
 const openTurn = (parts: RecordParts, message: InboundMessage, intent: OwnerIntent): StartedTurn => {
   const id = `t${randomBytes(TURN_ID_BYTES).toString('hex')}`
   parts.journal.append({ type: 'turn.start', turn: id, ref: id, payload: { channel: message.channel } })
+  if (isForModel(message.text)) parts.note({ type: 'turn:start', detail: factsOf(id, message.channel) })
   takeMessage(parts, message, id)
   return { id, intent }
 }
 
-const takeMessage = ({ inbox, journal }: RecordParts, message: InboundMessage, turn: string): void => {
-  const ref = `${message.channel}/${message.messageId}`
-  journal.append({ type: 'message.in', turn, ref, payload: { text: message.text } })
-  inbox.take(message, turn)
+const takeMessage = (parts: RecordParts, message: InboundMessage, turn: string): void => {
+  const { channel, messageId, senderId, text } = message
+  // A code counts once; even so, no model ever reads one.
+  const payload = { text: isConfirmationCode(text.trim().toLowerCase()) ? CODE_SAID : text }
+  parts.journal.append({ type: 'message.in', turn, ref: `${channel}/${messageId}`, payload })
+  parts.inbox.take(message, turn)
+  if (isForModel(text)) parts.note({ type: 'owner:message', detail: { ...factsOf(turn, channel), senderId } })
 }
 
-const closeTurn = ({ inbox, outbox, journal }: RecordParts, { id, intent }: StartedTurn, { end, text }: TurnEnding) => {
-  journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end, text } })
-  outbox.add({ key: id, channel: intent.channel, turn: id, replyTo: intent.messageId, text })
-  inbox.answered(id)
+const closeTurn = (parts: RecordParts, { id, intent }: StartedTurn, { end, text }: TurnEnding): void => {
+  const { channel, messageId } = intent
+  parts.journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end, text } })
+  parts.outbox.add({ key: id, channel, turn: id, replyTo: messageId, text })
+  parts.inbox.answered(id)
+  if (isForModel(intent.text)) parts.note({ type: 'turn:end', detail: factsOf(id, channel) })
 }
+
+const CODE_SAID = '(a code)'
+
+/** What the node answers itself is no fact for rules: a word like `status` does not mean that the owner has looked. */
+const isForModel = (text: string): boolean => parseControlWord(text) === null
+
+const factsOf = (turn: string, channel: string) => ({ v: 1, turn, channel }) as const

@@ -54,7 +54,11 @@ export const nodeStatusSchema = z.strictObject({
   sandbox: sandboxSchema,
   /** What keeps the history of the workspace; only the node can tell. */
   git: z.enum(['git', 'isomorphic-git', 'unknown']),
-  ratchet: z.literal('advisory'),
+  /** `enforced`: another user keeps the rules. `advisory`: one user has both, and the history tells of changes. */
+  ratchet: z.enum(['enforced', 'advisory']),
+  /** What differs from what was signed, with its mend: no tool runs while there is any. null: nobody audited. */
+  ruleFaults: z.array(z.string()).nullable(),
+  retired: z.array(z.strictObject({ rule: z.string(), at: instant, reason: z.string() })),
   runningTurn: z.string().nullable(),
   turn: runningTurnSchema.nullable(),
   queued: count,

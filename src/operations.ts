@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { SandboxOutcome, ToolOperation } from './agent/agent.types.ts'
 import type { Budget, BudgetExtension } from './agent/ledger.types.ts'
 import { PATH_BYTES_MAX } from './agent/permission-vocabulary.ts'
+import type { Proposed } from './agent/proposals.ts'
 import type { RecordedCommit, UndoResult, WorkspaceRepo } from './agent/workspace/workspace.types.ts'
 import type { Say } from './channels/channels.types.ts'
 import type { StopCause, StopReport } from './conversation.types.ts'
@@ -47,10 +48,24 @@ export type Operations = {
   }) => Promise<readonly LoggedEvent[]>
   /** Runs an operation past the rules, for the operator's command line. */
   readonly execute: (operation: ToolOperation, signal?: AbortSignal) => Promise<SandboxOutcome>
+  /** Tries a rule and asks for the owner's code; nothing is added yet. */
+  readonly proposeRule: (rule: RuleDraft) => Promise<Proposed>
+  /** Adds the proposed rule of this code. */
+  readonly confirmRule: (code: string) => Promise<string>
   readonly auditDecisions: () => Promise<DecisionAudit>
   /** What is spent and may be spent, after raising a cap when an extension is given. Only the owner's word leads here. */
   readonly budget: (extension: BudgetExtension | null) => Promise<Budget>
 }
+
+const DRAFT_CHARACTERS_MAX = 64 * 1024
+
+/** A sentence of the template grammar, or a rule file that a person wrote. */
+export const ruleDraftSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('words'), words: z.string().max(DRAFT_CHARACTERS_MAX) }),
+  z.strictObject({ kind: z.literal('file'), name: z.string(), source: z.string().max(DRAFT_CHARACTERS_MAX) }),
+])
+
+export type RuleDraft = z.output<typeof ruleDraftSchema>
 
 /** The operations that a command line can send. */
 export const toolOperationSchema = z.discriminatedUnion('kind', [

@@ -1,5 +1,6 @@
 /** One turn at a time: its life from the first step to its end, and the ways to end it from outside. */
 import { runTurn } from './agent/agent.ts'
+import type { InboundMessage } from './agent/inbox.ts'
 import type { Turn, TurnEnding } from './agent/turn.types.ts'
 import type { Channel } from './channels/channels.types.ts'
 import { needsLane, parseControlWord } from './control-words.ts'
@@ -26,7 +27,12 @@ export type TurnRunner = {
   readonly isEnding: () => boolean
 }
 
-export const createTurnRunner = (parts: ConversationParts, channels: ReadonlyMap<string, Channel>): TurnRunner => {
+/** `queued`: what waits, besides what is answered beside the turn. */
+export const createTurnRunner = (
+  parts: ConversationParts,
+  channels: ReadonlyMap<string, Channel>,
+  queued: () => readonly InboundMessage[],
+): TurnRunner => {
   let current: { readonly turn: string; readonly abort: AbortController; readonly ended: Promise<void> } | null = null
   let ending = false
 
@@ -38,7 +44,7 @@ export const createTurnRunner = (parts: ConversationParts, channels: ReadonlyMap
     const channel = channels.get(intent.channel)
     current = { turn: id, abort, ended }
     const joinWaiting = (): boolean => {
-      const joined = joinTurn(parts, started)
+      const joined = joinTurn(parts, started, queued())
       for (const { messageId } of joined) channel?.progress?.(messageId, { kind: 'joined', to: intent.messageId })
       return joined.length > 0
     }

@@ -13,9 +13,31 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/utils': [],
   'src/behavioral': [],
   'src/constraint-language': [],
+  // What judges a rule for the agent and for the keeper alike: it knows the vocabulary of the gate, nothing of the loop.
+  'src/constraint-spec': [
+    'src/agent/permission-event.ts',
+    'src/agent/permission-fields.ts',
+    'src/agent/permission-vocabulary.ts',
+    'src/constraint-language',
+    'src/utils',
+  ],
+  'src/constraint-acceptance': [
+    'src/agent/lifecycle-vocabulary.ts',
+    'src/agent/permission-event.ts',
+    'src/agent/permission-fields.ts',
+    'src/agent/permission-vocabulary.ts',
+    'src/constraint-language',
+    'src/constraint-spec',
+    'src/utils',
+  ],
+  // The signed history of the rules: read by the agent and the keeper alike, grown by the keeper.
+  'src/constraint-history': ['src/constraint-spec', 'src/utils'],
   'src/agent': [
     'src/behavioral',
+    'src/constraint-acceptance',
+    'src/constraint-history',
     'src/constraint-language',
+    'src/constraint-spec',
     'src/utils',
     'src/agent/model/model-prices.ts',
     'src/agent/model/model.types.ts',
@@ -26,8 +48,11 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Tests of the loop run it against the real client and the twin.
   'src/agent/tests': ANYTHING,
   'src/agent/model': ['src/agent/agent.types.ts', 'src/utils'],
+  'src/agent/model/tests': ANYTHING,
+  // The script proposes rules by the grammar that needs no model.
+  'src/agent/model/scripted': ['src/agent/model', 'src/constraint-spec', 'src/utils'],
   'src/agent/sandbox': ['src/agent/agent.types.ts', 'src/utils'],
-  'src/agent/tools': ['src/agent', 'src/agent/model/model.types.ts', 'src/utils'],
+  'src/agent/tools': ['src/agent', 'src/agent/model/model.types.ts', 'src/constraint-spec', 'src/utils'],
   'src/agent/workspace': ['src/agent/agent.types.ts', 'src/agent/sandbox/sandbox.types.ts', 'src/utils'],
   'src/agent/workspace/isomorphic': [
     'src/agent/sandbox/runtime-files.ts',
@@ -46,7 +71,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/utils',
   ],
   'src/server': ['src/agent/agent.types.ts', 'src/channels/channels.types.ts', 'src/operations.ts', 'src/utils'],
-  'src/keeper': ['src/constraint-language', 'src/utils'],
+  // Judges nothing and knows no agent: what it must know of either is handed in by keeper-parts.ts.
+  'src/keeper': ['src/constraint-history', 'src/constraint-language', 'src/utils'],
   'src/net': ['src/utils'],
   'src/home.ts': ['src/utils'],
   'src/config.ts': [
@@ -111,12 +137,25 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/operations.schemas.ts': ['src/agent'],
   'src/node-log.ts': ['src/config.ts', 'src/utils'],
   'src/logged-stores.ts': ['src/agent', 'src/node-log.ts'],
-  'src/node-record.ts': ['src/agent', 'src/config.ts', 'src/freeze.ts', 'src/operations.ts', 'src/utils'],
+  'src/node-record.ts': [
+    'src/agent',
+    'src/config.ts',
+    'src/freeze.ts',
+    'src/node-rules.ts',
+    'src/operations.ts',
+    'src/reach-keeper.ts',
+    'src/utils',
+  ],
   'src/plaited.ts': ['src/behavioral'],
   // The composition: the only places that know concrete adapters.
   'src/node.ts': ANYTHING,
   'src/node-operations.ts': ANYTHING,
   'src/parts.ts': ANYTHING,
+  'src/node-rules.ts': ANYTHING,
+  'src/rule-proposals.ts': ANYTHING,
+  'src/keeper-main.ts': ANYTHING,
+  'src/keeper-parts.ts': ANYTHING,
+  'src/reach-keeper.ts': ANYTHING,
   'src/cli.ts': ANYTHING,
   'src/main.ts': ANYTHING,
   'src/commands': ANYTHING,
@@ -145,8 +184,9 @@ export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   'node:os': ANYTHING,
   'node:path': ANYTHING,
   'node:readline': ['src/commands/'],
+  'node:readline/promises': ['src/commands/'],
   'node:util': ANYTHING,
-  'node:zlib': ['src/agent/workspace/isomorphic/program/'],
+  'node:zlib': ['src/agent/workspace/isomorphic/program/', 'src/constraint-history/'],
   // Only tests: no home in the product.
   'bun:test': [],
   'fast-check': [],
@@ -185,7 +225,7 @@ export const PRIVILEGES: readonly Privilege[] = [
   {
     what: 'starts a process',
     pattern: /\bBun\.(?:spawn\w*|\$)/,
-    homes: ['src/agent/sandbox/', 'src/commands/test.ts', 'src/bench/'],
+    homes: ['src/agent/sandbox/', 'src/commands/test.ts', 'src/bench/', 'src/keeper/keeper-client.ts'],
     tests: true,
   },
   {

@@ -3,35 +3,20 @@
  * an event that no rule blocks is allowed, an event that cannot be built, is of an unknown type, or makes a rule fail is
  * not. The only file that mints a `PermittedCall`, and it mints it for the very operation it judged.
  */
-import { bSync } from '../behavioral/b-sync.ts'
-import { bThread } from '../behavioral/b-thread.ts'
-import { behavioral } from '../behavioral/behavioral.ts'
-import type { BPListener, RulesFunction } from '../behavioral/behavioral.types.ts'
-import { on } from '../behavioral/on.ts'
-import type { Listener, Rule } from '../constraint-language/rule.types.ts'
-import { NodeError } from '../utils/node-error.ts'
+import type { Positions } from '../constraint-language/positions.ts'
+import type { RuleEvent } from '../constraint-language/rule.types.ts'
+import { deepFreeze } from '../utils/deep-freeze.ts'
 import type { PermittedCall, ToolOperation } from './agent.types.ts'
+import { digestOf } from './confirmation.ts'
 import type { RuleSet } from './constraint-store.ts'
 import type { DecisionChain, DecisionEntry } from './decision-chain.ts'
-import type { EventContext, PermissionEventBuilder } from './permission-event.ts'
+import type { LifecycleEvent } from './lifecycle-vocabulary.ts'
+import type { EventContext, PermissionEvent, PermissionEventBuilder } from './permission-event.ts'
 import type { PermissionInput } from './permission-vocabulary.ts'
+import { type Blocker, createRuleEngine, type Decision, fileOf, type RuleEngine, type Verdict } from './rule-engine.ts'
+import type { RulePositions } from './rule-positions.ts'
 import type { PermissionQuestion } from './tools/tool.types.ts'
 import { questionFor } from './tools/tools.ts'
-
-export type Blocker = {
-  /** `file#export` of a rule, or the name of a built-in refusal (`unknown-type`, `over-limit`). */
-  readonly by: string
-  /** The rule in its author's words. */
-  readonly sentence: string
-  /** Set when the rule could not be evaluated, which also blocks. */
-  readonly fault: string | null
-}
-
-export type Decision =
-  | { readonly outcome: 'allowed'; readonly blockedBy: readonly [] }
-  | { readonly outcome: 'blocked'; readonly blockedBy: readonly Blocker[] }
-  /** Not an event: nothing was decided. */
-  | { readonly outcome: 'malformed'; readonly message: string }
 
 /** Marks a call that a person runs from the command line, past the rules; the decision row says `operator`. */
 export const unsafeOperatorCall: unique symbol = Symbol('unsafeOperatorCall')
@@ -54,6 +39,8 @@ export type PermissionGate = {
   readonly permitWrites: (files: readonly WrittenFile[], context: EventContext) => BlockedWrites
   /** Decides about an action that no sandbox runs (a model call, a payment) and records it. */
   readonly decide: (question: PermissionQuestion, context: EventContext) => Decision
+  /** Tells the rules what has happened, which moves sequences; call it in the transaction that records it. */
+  readonly note: (event: LifecycleEvent) => void
   /** Mints a call without asking the rules; for the operator's own command line. */
   readonly operate: (operation: ToolOperation, reason: typeof unsafeOperatorCall) => PermittedCall
 }
@@ -77,46 +64,76 @@ const ALLOWED_WRITES_RECORDED_MAX = 1_000
 /** Answers what the rules say about an event, without recording or advancing anything. */
 export type Explain = (type: string, input: unknown) => Decision
 
-export const createExplain = (ruleSet: RuleSet, build: PermissionEventBuilder): Explain => {
-  const rules = createRuleEngine(ruleSet.rules)
+export const createExplain = (ruleSet: RuleSet, build: PermissionEventBuilder, positions: Positions): Explain => {
+  const rules = createRuleEngine(ruleSet.rules, positions)
   return (type, input) => {
     const built = build(type, input)
-    return built.ok ? rules.explain(built.event) : refusal(built)
+    return built.ok ? orAsk({ rules, asking: ruleSet.asking }, built.event, rules.explain(built.event)) : refusal(built)
   }
 }
+
+export type Decided = { readonly outcome: 'allowed' | 'blocked' | 'ask'; readonly blockedBy: readonly string[] }
+
+/** Decides about an event of the record as it was decided then; nothing is recorded and nothing moves. */
+export const judgeAgain = (ruleSet: RuleSet, positions: Positions, event: RuleEvent): Decided => {
+  const rules = createRuleEngine(ruleSet.rules, positions)
+  const recorded = deepFreeze(event) as PermissionEvent
+  const decision = orAsk({ rules, asking: ruleSet.asking }, recorded, rules.explain(recorded))
+  if (decision.outcome === 'malformed') throw new TypeError(decision.message) // only an input can be
+  return { outcome: decision.outcome, blockedBy: decision.blockedBy.map(({ by }) => by) }
+}
+
+type Judgement = { readonly decision: Decision; readonly entry: DecisionEntry }
 
 export const createConstraintEngine = ({
   ruleSet,
   build,
   decisions,
+  positions,
 }: {
   readonly ruleSet: RuleSet
   readonly build: PermissionEventBuilder
   readonly decisions: DecisionChain
+  readonly positions: RulePositions
 }): PermissionGate => {
-  const rules = createRuleEngine(ruleSet.rules)
+  const rules = createRuleEngine(ruleSet.rules, positions.load(ruleSet))
+  const hasSequences = rules.positions().size > 0
+
   const judge: Judge = (question, context) => {
-    const built = build(question.type, question.input, context)
-    const decision = built.ok ? rules.decide(built.event) : refusal(built)
-    const blockers = decision.outcome === 'blocked' ? decision.blockedBy : []
+    const stood = hasSequences ? Object.fromEntries(rules.positions()) : null
+    const built = buildConfirmed(build, question, context)
+    const decision = built.ok
+      ? orAsk({ rules, asking: ruleSet.asking }, built.event, rules.decide(built.event))
+      : refusal(built)
     const entry: DecisionEntry = {
       type: question.type,
       turn: context.turn ?? null,
       toolUseId: context.toolUseId ?? null,
-      outcome: decision.outcome === 'allowed' ? 'allowed' : 'blocked',
-      blockedBy: blockers.map((blocker) => blocker.by),
+      outcome: decision.outcome === 'malformed' ? 'blocked' : decision.outcome,
+      blockedBy: 'blockedBy' in decision ? decision.blockedBy.map((blocker) => blocker.by) : [],
       reason: describeBlock(decision),
-      rulesHash: ruleSet.hash,
+      ...{ rulesHash: ruleSet.hash, rulesHead: ruleSet.head, positions: stood },
       detail: built.ok ? built.event.detail : question.input,
     }
     return { decision, entry }
   }
-  const record = (question: PermissionQuestion, context: EventContext): { decision: Decision; seq: number } => {
-    const { decision, entry } = judge(question, context)
-    return { decision, seq: decisions.append(entry) }
-  }
+  /** What moved a sequence and where it then stands are durable together. */
+  const moving = <T>(body: () => T): T =>
+    hasSequences
+      ? positions.transaction('rules.moved', () => {
+          const result = body()
+          positions.save(ruleSet, rules.positions())
+          return result
+        })
+      : body()
+  const record = (question: PermissionQuestion, context: EventContext): { decision: Decision; seq: number } =>
+    moving(() => {
+      const { decision, entry } = judge(question, context)
+      return { decision, seq: decisions.append(entry) }
+    })
   const mint = (operation: ToolOperation, toolUseId: string, decisionSeq: number): PermittedCall =>
     Object.freeze({ operation: Object.freeze(operation), toolUseId, decisionSeq }) as PermittedCall
+
   return {
     permit: (operation, context) => {
       const { decision, seq } = record(questionFor(operation), context)
@@ -124,18 +141,15 @@ export const createConstraintEngine = ({
         ? { ok: true, call: mint(operation, context.toolUseId ?? '', seq) }
         : { ok: false, decision }
     },
-    ...createFileDecisions(judge, decisions),
+    ...createFileDecisions(judge, decisions, moving),
     decide: (question, context) => record(question, context).decision,
+    note: (event) => moving(() => rules.note(event)),
     operate: (operation, _reason) => {
       const question = questionFor(operation)
       const seq = decisions.append({
         type: question.type,
-        turn: null,
-        toolUseId: null,
-        outcome: 'operator',
-        blockedBy: [],
-        reason: 'run from the command line',
-        rulesHash: ruleSet.hash,
+        ...{ turn: null, toolUseId: null, outcome: 'operator', blockedBy: [], reason: 'run from the command line' },
+        ...{ rulesHash: ruleSet.hash, rulesHead: ruleSet.head, positions: null },
         detail: question.input,
       })
       return mint(operation, 'operator', seq)
@@ -143,34 +157,32 @@ export const createConstraintEngine = ({
   }
 }
 
-type Judge = (question: PermissionQuestion, context: EventContext) => { decision: Decision; entry: DecisionEntry }
+type Judge = (question: PermissionQuestion, context: EventContext) => Judgement
 
 /** Decisions about many files at once: their rows are written together. */
 const createFileDecisions = (
   judge: Judge,
   decisions: DecisionChain,
+  moving: <T>(body: () => T) => T,
 ): Pick<PermissionGate, 'permitFiles' | 'permitWrites'> => ({
   permitFiles: (paths, context) => {
-    const judged = [...new Set(paths)].map((path) => ({
-      path,
-      ...judge({ type: 'permission:file:read', input: { path } }, context),
-    }))
-    const blocked = judged.filter(({ decision }) => decision.outcome !== 'allowed')
-    decisions.appendAll(blocked.map(({ entry }) => entry))
+    const judged = moving(() => {
+      const files = [...new Set(paths)].map((path) => ({
+        path,
+        ...judge({ type: 'permission:file:read', input: { path } }, context),
+      }))
+      decisions.appendAll(files.filter(isDenied).map(({ entry }) => entry))
+      return files
+    })
+    const denied = judged.filter(isDenied)
     return {
-      allowed: new Set(judged.flatMap(({ path, decision }) => (decision.outcome === 'allowed' ? [path] : []))),
-      blockedCount: blocked.length,
-      blockedBy: [...new Set(blocked.flatMap(({ decision }) => nameRules(decision)))],
+      allowed: new Set(judged.filter((file) => !isDenied(file)).map(({ path }) => path)),
+      blockedCount: denied.length,
+      blockedBy: [...new Set(denied.flatMap(({ decision }) => nameRules(decision)))],
     }
   },
   permitWrites: (files, context) => {
-    const judged = files.map((input) => judge({ type: 'permission:file:write', input }, context))
-    const entries = judged.map(({ entry }) => entry)
-    const allowed = entries.filter(({ outcome }) => outcome === 'allowed')
-    const [first] = allowed
-    const isMany = first !== undefined && allowed.length > ALLOWED_WRITES_RECORDED_MAX
-    const summary = isMany ? [{ ...first, detail: summarise(allowed) }] : []
-    decisions.appendAll([...summary, ...entries.filter(({ outcome }) => !isMany || outcome !== 'allowed')])
+    const judged = moving(() => recordWrites(judge, decisions, files, context))
     return new Map(
       judged.flatMap(({ decision }, index) =>
         decision.outcome === 'allowed' ? [] : [[index, blockersOf(decision)] as const],
@@ -178,6 +190,22 @@ const createFileDecisions = (
     )
   },
 })
+
+const recordWrites = (
+  judge: Judge,
+  decisions: DecisionChain,
+  files: readonly WrittenFile[],
+  context: EventContext,
+): readonly Judgement[] => {
+  const judged = files.map((input) => judge({ type: 'permission:file:write', input }, context))
+  const entries = judged.map(({ entry }) => entry)
+  const allowed = entries.filter(({ outcome }) => outcome === 'allowed')
+  const [first] = allowed
+  const isMany = first !== undefined && allowed.length > ALLOWED_WRITES_RECORDED_MAX
+  const summary = isMany ? [{ ...first, detail: summarise(allowed) }] : []
+  decisions.appendAll([...summary, ...entries.filter(({ outcome }) => !isMany || outcome !== 'allowed')])
+  return judged
+}
 
 /** The hash is over the sorted paths, each ended by NUL: it can be had again from the turn's commit. */
 const summarise = (allowed: readonly DecisionEntry[]): DecisionEntry['detail'] => {
@@ -188,6 +216,34 @@ const summarise = (allowed: readonly DecisionEntry[]): DecisionEntry['detail'] =
 
 const blockersOf = (decision: Exclude<Decision, { outcome: 'allowed' }>): readonly Blocker[] =>
   decision.outcome === 'malformed' ? [{ by: 'malformed', sentence: decision.message, fault: null }] : decision.blockedBy
+
+const isDenied = ({ decision }: Judgement): boolean => decision.outcome !== 'allowed'
+
+/** A confirmation counts for the event that it was given for; for any other it is none. */
+const buildConfirmed = (
+  build: PermissionEventBuilder,
+  { type, input }: PermissionQuestion,
+  context: EventContext,
+): ReturnType<PermissionEventBuilder> => {
+  const built = build(type, input, context)
+  if (!built.ok || !context.confirmed || context.confirmed.digest === digestOf(built.event)) return built
+  return build(type, input, { ...context, confirmed: null })
+}
+
+/** Blocked becomes ask exactly when the same event would be allowed once the owner has confirmed it (DESIGN 5). */
+const orAsk = (
+  { rules, asking }: { readonly rules: RuleEngine; readonly asking: RuleSet['asking'] },
+  event: PermissionEvent,
+  verdict: Verdict,
+): Decision => {
+  if (verdict.outcome === 'allowed' || event.detail.confirmed !== null) return verdict
+  // A rule that does not read `confirmed` would answer the same again.
+  if (!verdict.blockedBy.every(({ by }) => asking.has(fileOf(by)))) return verdict
+  const digest = digestOf(event)
+  const confirmed = { by: 'owner', at: 0, digest }
+  const { outcome } = rules.explain({ type: event.type, detail: deepFreeze({ ...event.detail, confirmed }) })
+  return outcome === 'allowed' ? { ...verdict, outcome: 'ask', digest } : verdict
+}
 
 /** One line for the model and the owner; null when nothing blocks. */
 export const describeBlock = (decision: Decision): string | null => {
@@ -214,43 +270,3 @@ const refusal = (built: {
   built.refusal === 'malformed'
     ? { outcome: 'malformed', message: built.message }
     : { outcome: 'blocked', blockedBy: [{ by: built.by, sentence: built.message, fault: null }] }
-
-/** Asks the rules alone, without building or recording an event. */
-export const createRuleEngine = (rules: readonly Rule[]) => {
-  const engine = behavioral()
-  const sentences = new Map(rules.map((rule) => [rule.key, rule.sentence]))
-  // Checked here, because an object of threads holds only the last of two.
-  if (sentences.size < rules.length) {
-    const keys = rules.map(({ key }) => key)
-    const twice = keys.find((key, position) => keys.indexOf(key) !== position)
-    throw new NodeError('RULE_ILLEGAL', `two rules have the key ${twice}`, { hint: 'rename one of them' })
-  }
-  engine.bThreads.set(Object.fromEntries(rules.map((rule) => [rule.key, toThread(rule)])), { strict: true })
-  type Answer = ReturnType<typeof engine.decide>
-  const toDecision = ({ allowed, blockedBy, errors }: Answer): Decision => {
-    if (allowed) return { outcome: 'allowed', blockedBy: [] }
-    const faults = new Map(
-      errors.map(({ thread, error }) => [thread, error instanceof Error ? error.message : String(error)]),
-    )
-    return {
-      outcome: 'blocked',
-      blockedBy: blockedBy.map((key) => ({
-        by: key,
-        sentence: sentences.get(key) ?? key,
-        fault: faults.get(key) ?? null,
-      })),
-    }
-  }
-  return {
-    decide: (event: { type: string; detail: unknown }) => toDecision(engine.decide(event)),
-    explain: (event: { type: string; detail: unknown }) => toDecision(engine.explain(event)),
-  }
-}
-
-const toThread = (rule: Rule): RulesFunction =>
-  bThread(
-    rule.syncs.map(({ block, waitFor }) => bSync({ block: block.map(toListener), waitFor: waitFor.map(toListener) })),
-    true,
-  )
-
-const toListener = ({ eventTypes, test }: Listener): BPListener => (eventTypes === null ? test : on(eventTypes, test))

@@ -3,6 +3,7 @@
  * Detail and salt can be erased later (the owner may forget) and the chain still verifies.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import type { RuleEvent } from '../constraint-language/rule.types.ts'
 import { canonicalJson, type Json } from '../utils/canonical-json.ts'
 import type { Clock } from '../utils/clock.ts'
 import { OWNER_LANE, OWNER_PRINCIPAL } from './journal.ts'
@@ -12,18 +13,22 @@ const SALT_BYTES = 16
 /** What the first row names as its predecessor. */
 const GENESIS_HASH = '0'.repeat(64)
 
-export type DecisionOutcome = 'allowed' | 'blocked' | 'operator'
+export type DecisionOutcome = 'allowed' | 'blocked' | 'ask' | 'operator'
 
 export type DecisionEntry = {
   readonly type: string
   readonly turn: string | null
   readonly toolUseId: string | null
-  /** `operator`: a person ran it from the command line, past the gate. */
+  /** `ask`: blocked unless the owner confirms. `operator`: a person ran it from the command line, past the gate. */
   readonly outcome: DecisionOutcome
   readonly blockedBy: readonly string[]
   readonly reason: string | null
   /** sha256 over the rules that decided. */
   readonly rulesHash: string
+  /** Commit of the rules' repository; null where they have none. */
+  readonly rulesHead: string | null
+  /** Where the sequences stood when it was decided; null when there are none. */
+  readonly positions: Readonly<Record<string, number>> | null
   readonly detail: Readonly<Record<string, unknown>>
 }
 
@@ -32,6 +37,8 @@ export type DecisionChain = {
   readonly append: (entry: DecisionEntry) => number
   /** Appends many at the price of one: in a single transaction, and none costs nothing. */
   readonly appendAll: (entries: readonly DecisionEntry[]) => void
+  /** The newest events whose detail is not erased, newest first. */
+  readonly recent: (limit: number) => readonly RuleEvent[]
   readonly counts: () => { readonly allowed: number; readonly blocked: number }
   /** Walks the chain; names the first row that does not fit. */
   readonly verify: () =>
@@ -48,6 +55,8 @@ type Row = {
   blocked_by: string
   reason: string | null
   rules_hash: string
+  rules_head: string | null
+  positions: string | null
   detail: string | null
   salt: Uint8Array | null
   detail_hash: string
@@ -75,15 +84,23 @@ const HASHED_COLUMNS = [
   'blocked_by',
   'reason',
   'rules_hash',
+  'rules_head',
+  'positions',
   'detail_hash',
   'previous_hash',
   'lane',
   'principal',
 ] as const satisfies readonly (keyof HashedRow)[]
 
+const LATER_COLUMNS: ReadonlySet<string> = new Set(['rules_head', 'positions'])
+
 const hashOf = (row: HashedRow): string => {
   const fields: Record<string, Json> = {}
-  for (const column of HASHED_COLUMNS) fields[column] = row[column]
+  for (const column of HASHED_COLUMNS) {
+    // Rows from before a column existed are hashed without it.
+    if (LATER_COLUMNS.has(column) && row[column] === null) continue
+    fields[column] = row[column]
+  }
   return sha256(canonicalJson(fields))
 }
 
@@ -98,6 +115,9 @@ export const createDecisionChain = (state: State, clock: Clock): DecisionChain =
   )
   const count = database.query<{ count: number }, [string]>(
     'select count(*) as count from bp_decisions where outcome = ?',
+  )
+  const recent = database.query<{ type: string; detail: string }, [number]>(
+    'select type, detail from bp_decisions where detail is not null order by seq desc limit ?',
   )
   const all = database.query<Row, []>('select * from bp_decisions order by seq')
   const append = (entry: DecisionEntry): number => {
@@ -115,6 +135,8 @@ export const createDecisionChain = (state: State, clock: Clock): DecisionChain =
       // SQLite replaces a lone surrogate: what is hashed must be what comes back.
       reason: entry.reason?.toWellFormed() ?? null,
       rules_hash: entry.rulesHash,
+      rules_head: entry.rulesHead,
+      positions: entry.positions && JSON.stringify(entry.positions),
       detail_hash: sha256(salt, detail),
       previous_hash: previous?.hash ?? GENESIS_HASH,
       lane: OWNER_LANE,
@@ -128,6 +150,7 @@ export const createDecisionChain = (state: State, clock: Clock): DecisionChain =
     appendAll: (entries) => {
       if (entries.length > 0) state.transaction('decisions', () => entries.forEach(append))
     },
+    recent: (limit) => recent.all(limit).map(({ type, detail }) => ({ type, detail: JSON.parse(detail) })),
     counts: () => ({ allowed: count.get('allowed')?.count ?? 0, blocked: count.get('blocked')?.count ?? 0 }),
     verify: () => verifyRows(all.iterate()),
   }

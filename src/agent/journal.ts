@@ -31,6 +31,10 @@ export type JournalEventType =
   | 'workspace.undo'
   | 'workspace.redo'
   | 'workspace.restore'
+  | 'question.asked'
+  | 'question.answered'
+  | 'rule.proposed'
+  | 'rule.added'
   | 'node.freeze'
   | 'node.resume'
 

@@ -4,12 +4,12 @@
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Rule } from '../constraint-language/rule.types.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { createConstraintEngine, type PermissionGate } from './constraint-engine.ts'
-import { loadRules, type RuleSet } from './constraint-store.ts'
+import { loadRules, loadRulesGently, type RuleSet } from './constraint-store.ts'
 import type { DecisionChain } from './decision-chain.ts'
 import type { PermissionEventBuilder } from './permission-event.ts'
+import type { RulePositions } from './rule-positions.ts'
 
 export type LiveRules = {
   /** The same object for as long as no file has changed. */
@@ -17,9 +17,17 @@ export type LiveRules = {
 }
 
 /** @throws {NodeError} as `loadRules`, for the state at the start only. */
-export const createLiveRules = (folder: string): LiveRules => {
-  let seen = readSignature(folder)
-  let ruleSet = loadRules(folder)
+export const createLiveRules = (folder: string): LiveRules =>
+  followFolder(folder, { seen: readSignature(folder), ruleSet: loadRules(folder) })
+
+/** As `createLiveRules`, while the process answers others. */
+export const openLiveRules = async (folder: string): Promise<LiveRules> => {
+  const seen = readSignature(folder) // before: what changes meanwhile is loaded again
+  return followFolder(folder, { seen, ruleSet: await loadRulesGently(folder) })
+}
+
+const followFolder = (folder: string, start: { readonly seen: string; readonly ruleSet: RuleSet }): LiveRules => {
+  let { seen, ruleSet } = start
   return {
     current: () => {
       const signature = readSignature(folder)
@@ -37,18 +45,20 @@ export const createLiveGate = ({
   rules,
   build,
   decisions,
+  positions,
 }: {
   readonly rules: LiveRules
   readonly build: PermissionEventBuilder
   readonly decisions: DecisionChain
+  readonly positions: RulePositions
 }): PermissionGate => {
   let ruleSet = rules.current()
-  let gate = createConstraintEngine({ ruleSet, build, decisions })
+  let gate = createConstraintEngine({ ruleSet, build, decisions, positions })
   const current = (): PermissionGate => {
     const next = rules.current()
     if (next !== ruleSet) {
       ruleSet = next
-      gate = createConstraintEngine({ ruleSet, build, decisions })
+      gate = createConstraintEngine({ ruleSet, build, decisions, positions })
     }
     return gate
   }
@@ -57,6 +67,7 @@ export const createLiveGate = ({
     permitFiles: (paths, context) => current().permitFiles(paths, context),
     permitWrites: (files, context) => current().permitWrites(files, context),
     decide: (question, context) => current().decide(question, context),
+    note: (event) => current().note(event),
     operate: (operation, reason) => current().operate(operation, reason),
   }
 }
@@ -67,6 +78,7 @@ const readSignature = (folder: string): string => {
     return readdirSync(folder)
       .sort()
       .map((name) => {
+        if (!name.endsWith('.ts')) return name // records do not decide
         const { size, mtimeNs, ino } = statSync(join(folder, name), { bigint: true })
         return `${name}:${size}:${mtimeNs}:${ino}`
       })
@@ -81,12 +93,15 @@ const loadOrRefuse = (folder: string): RuleSet => {
     return loadRules(folder)
   } catch (error) {
     if (!(error instanceof NodeError)) throw error
-    const everything = { eventTypes: null, test: () => true }
-    const rule: Rule = {
-      key: 'unreadable-rules',
-      sentence: `${error.message} (${error.hint ?? error.code})`,
-      syncs: [{ block: [everything], waitFor: [] }],
-    }
-    return { rules: [rule], hash: 'unreadable' }
+    return refuseEverything('unreadable-rules', `${error.message} (${error.hint ?? error.code})`)
   }
 }
+
+/** Rules that let nothing through; `sentence` says what the owner has to mend. */
+export const refuseEverything = (key: string, sentence: string): RuleSet => ({
+  rules: [{ key, sentence, syncs: [{ block: [{ eventTypes: null, test: () => true }], waitFor: [] }] }],
+  hash: 'unreadable',
+  fileHashes: {},
+  asking: new Set(),
+  head: null,
+})

@@ -159,4 +159,92 @@ export const MIGRATIONS: readonly string[] = [
   create unique index undone_once on workspace_commits (undoes) where undoes is not null;
   create index workspace_commits_by_turn on workspace_commits (turn) where turn is not null;
   `,
+  `
+  create table rule_anchor (
+    id integer primary key check (id = 1),
+    at integer not null,
+    head text not null,
+    count integer not null check (count > 0)
+  ) strict;
+
+  create table decision_heads (
+    count integer primary key,
+    at integer not null,
+    hash text not null,
+    signature text not null
+  ) strict;
+  `,
+  `
+  create table rule_positions (
+    key text primary key,
+    file_hash text not null,
+    position integer not null check (position >= 0)
+  ) strict;
+
+  -- The check on outcome can only be widened by a new table.
+  alter table bp_decisions rename to bp_decisions_before;
+  create table bp_decisions (
+    seq integer primary key,
+    at integer not null,
+    turn text,
+    tool_use_id text,
+    type text not null,
+    outcome text not null check (outcome in ('allowed', 'blocked', 'ask', 'operator')),
+    blocked_by text not null check (json_valid(blocked_by)),
+    reason text,
+    rules_hash text not null,
+    rules_head text,
+    positions text check (json_valid(positions)),
+    detail text,
+    salt blob,
+    detail_hash text not null,
+    previous_hash text not null,
+    hash text not null unique,
+    lane text not null,
+    principal text not null
+  ) strict;
+  insert into bp_decisions (seq, at, turn, tool_use_id, type, outcome, blocked_by, reason, rules_hash, detail, salt,
+    detail_hash, previous_hash, hash, lane, principal)
+  select seq, at, turn, tool_use_id, type, outcome, blocked_by, reason, rules_hash, detail, salt,
+    detail_hash, previous_hash, hash, lane, principal from bp_decisions_before;
+  drop table bp_decisions_before;
+
+  create table questions (
+    seq integer primary key,
+    at integer not null,
+    turn text not null,
+    tool_use_id text not null,
+    channel text not null,
+    summary text not null,
+    digest text not null,
+    code_hash text not null,
+    state text not null default 'open' check (state in ('open', 'confirmed', 'denied')),
+    answered_at integer,
+    why text,
+    lane text not null,
+    principal text not null
+  ) strict;
+  create index questions_open on questions (state, seq);
+
+  alter table outbox add column kind text not null default 'reply' check (kind in ('reply', 'question', 'notice'));
+  `,
+  `
+  create table rule_proposals (
+    seq integer primary key,
+    at integer not null,
+    name text not null,
+    source text not null,
+    examples text not null check (json_valid(examples)),
+    sha256 text not null,
+    does text not null,
+    who text not null,
+    intent text not null,
+    channel text not null,
+    code_hash text not null unique,
+    state text not null default 'open' check (state in ('open', 'adding', 'added', 'refused')),
+    lane text not null,
+    principal text not null
+  ) strict;
+  create index rule_proposals_by_state on rule_proposals (state, seq);
+  `,
 ]

@@ -7,6 +7,8 @@ import { OWNER_LANE, OWNER_PRINCIPAL } from './journal.ts'
 import type { State } from './persistence.ts'
 
 export type OutgoingMessage = {
+  /** A question answers nothing: the turn waits for its answer. Nor does a notice, and nothing waits. */
+  readonly kind: 'reply' | 'question' | 'notice'
   /** Deterministic per turn, so that a turn is answered once. */
   readonly key: string
   readonly channel: string
@@ -20,8 +22,11 @@ export type OutgoingMessage = {
   readonly repeat: boolean
 }
 
+type NewMessage = Omit<OutgoingMessage, 'kind' | 'repeat' | 'answers'> & Partial<Pick<OutgoingMessage, 'kind'>>
+
 export type Outbox = {
-  readonly add: (message: Omit<OutgoingMessage, 'repeat' | 'answers'>) => void
+  /** `kind` is `reply` unless it is given. */
+  readonly add: (message: NewMessage) => void
   /** Oldest first. */
   readonly pending: (channel: string) => readonly OutgoingMessage[]
   readonly sending: (key: string) => void
@@ -35,13 +40,14 @@ const PENDING_MAX = 100
 
 export const createOutbox = (state: State, clock: Clock): Outbox => {
   const { database } = state
-  const insert = database.query<undefined, [string, number, string, string, string, string, string, string]>(
-    `insert into outbox (key, seq, at, channel, turn, reply_to, text, lane, principal)
-     values (?, (select coalesce(max(seq), 0) + 1 from outbox), ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+  const insert = database.query<undefined, [string, number, string, string, string, string, string, string, string]>(
+    `insert into outbox (key, seq, at, kind, channel, turn, reply_to, text, lane, principal)
+     values (?, (select coalesce(max(seq), 0) + 1 from outbox), ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
   )
   const pending = database.query<
     {
       key: string
+      kind: OutgoingMessage['kind']
       channel: string
       turn: string
       replyTo: string
@@ -50,7 +56,7 @@ export const createOutbox = (state: State, clock: Clock): Outbox => {
     },
     [string, number]
   >(
-    `select key, channel, turn, reply_to as replyTo, text, state from outbox
+    `select key, kind, channel, turn, reply_to as replyTo, text, state from outbox
      where channel = ? and state <> 'sent' order by seq limit ?`,
   )
   const answers = database.query<{ id: string }, [string]>(
@@ -60,15 +66,15 @@ export const createOutbox = (state: State, clock: Clock): Outbox => {
   const setState = (name: string, ...row: Parameters<typeof mark.run>): void =>
     state.transaction(name, () => void mark.run(...row))
   return {
-    add: ({ key, channel, turn, replyTo, text }) =>
+    add: ({ key, kind = 'reply', channel, turn, replyTo, text }) =>
       state.transaction(
         'outbox.add',
-        () => void insert.run(key, clock.now(), channel, turn, replyTo, text, OWNER_LANE, OWNER_PRINCIPAL),
+        () => void insert.run(key, clock.now(), kind, channel, turn, replyTo, text, OWNER_LANE, OWNER_PRINCIPAL),
       ),
     pending: (channel) =>
       pending.all(channel, PENDING_MAX).map(({ state: sent, ...row }) => ({
         ...row,
-        answers: answers.all(row.turn).map(({ id }) => id),
+        answers: row.kind === 'reply' ? answers.all(row.turn).map(({ id }) => id) : [],
         repeat: sent === 'sending',
       })),
     sending: (key) => setState('outbox.sending', 'sending', key),

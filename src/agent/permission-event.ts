@@ -24,7 +24,7 @@ export const WORKSPACE_ROOT = '/workspace'
 export type PermissionEvent = { readonly type: PermissionType; readonly detail: PermissionDetail }
 
 /** The common fields that the caller of the gate knows; the rest is computed here. */
-export type EventContext = Partial<Omit<z.output<typeof commonFields>, 'v' | 'hour' | 'weekday'>>
+export type EventContext = Partial<Omit<z.output<typeof commonFields>, 'v' | 'hour' | 'weekday' | 'tainted'>>
 
 export type BuiltEvent =
   | { readonly ok: true; readonly event: PermissionEvent }
@@ -46,11 +46,10 @@ export const createPermissionEventBuilder = (clock: Clock, timezone: string): Pe
     if (!given.success) return refuseIssues(given.error)
     const computed = compute(type, given.data)
     if ('message' in computed) return refuse('malformed', 'detail', computed.message)
+    const shared = { ...DEFAULTS, ...localTime(clock.now()), ...context, ...common }
     const detail = permissionVocabulary[type].detail.safeParse({
-      ...DEFAULTS,
-      ...localTime(clock.now()),
-      ...context,
-      ...common,
+      ...shared,
+      tainted: isTainted(shared.taint) || isTainted(shared.argTaint),
       ...given.data,
       ...computed.fields,
     })
@@ -77,6 +76,12 @@ const DEFAULTS = {
   depth: 0,
   sandbox: 'full',
 } as const
+
+/** Labels of what the owner or our own code said; every other label is of text from elsewhere. */
+const TRUSTED_LABELS: ReadonlySet<unknown> = new Set(['owner', 'system'])
+
+const isTainted = (labels: unknown): boolean =>
+  Array.isArray(labels) && labels.some((label) => !TRUSTED_LABELS.has(label))
 
 const refuse = (refusal: 'blocked' | 'malformed', by: string, message: string): BuiltEvent => ({
   ok: false,

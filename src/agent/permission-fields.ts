@@ -1,6 +1,7 @@
-/** The field table that rules are checked against, derived from the schemas of the vocabulary so that the two agree. */
+/** The field tables that rules are checked against, derived from the schemas of the vocabularies so that the two agree. */
 import { z } from 'zod'
 import type { EventFields, FieldShape, FieldTable } from '../constraint-language/rule.types.ts'
+import { lifecycleVocabulary } from './lifecycle-vocabulary.ts'
 import { permissionVocabulary } from './permission-vocabulary.ts'
 
 const shapeOf = (schema: unknown): FieldShape => {
@@ -18,6 +19,8 @@ const shapeOf = (schema: unknown): FieldShape => {
 const tableOf = (schema: z.ZodObject): FieldTable =>
   Object.fromEntries(Object.entries(schema.shape).map(([name, member]) => [name, shapeOf(member)]))
 
-export const permissionFields: EventFields = Object.fromEntries(
-  Object.entries(permissionVocabulary).map(([type, { detail }]) => [type, tableOf(detail)]),
-)
+/** Every event that a rule may name: permissions, which it may block, and what has happened, which it may wait for. */
+export const permissionFields: EventFields = Object.fromEntries([
+  ...Object.entries(permissionVocabulary).map(([type, { detail }]) => [type, tableOf(detail)] as const),
+  ...Object.entries(lifecycleVocabulary).map(([type, detail]) => [type, tableOf(detail)] as const),
+])

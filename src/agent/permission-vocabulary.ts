@@ -42,6 +42,8 @@ export const commonFields = z.strictObject({
   senderId: name.nullable(),
   taint: names,
   argTaint: names,
+  /** Some label of the two is neither `owner` nor `system`. */
+  tainted: z.boolean(),
   confirmed: z.strictObject({ by: name, at: count, digest: name }).nullable(),
   depth: count,
   sandbox: name,

@@ -4,7 +4,7 @@
  */
 import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
 import type { AgentParts } from './agent-parts.types.ts'
-import type { Blocker } from './constraint-engine.ts'
+import type { Blocker } from './rule-engine.ts'
 import type { Turn } from './turn.types.ts'
 import type { PendingChange, PutBack, WorkspaceRepo } from './workspace/workspace.types.ts'
 import type { WrittenFiles } from './written-files.ts'

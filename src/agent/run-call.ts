@@ -1,11 +1,12 @@
 /** One tool call: prepared, asked of the gate, journalled, run in the sandbox, answered. A refusal is a result. */
+import type { RuleSpec } from '../constraint-spec/rule-spec.schemas.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { SandboxOutcome } from './agent.types.ts'
 import type { AgentParts } from './agent-parts.types.ts'
 import { mayHaveChanged } from './commit-turn.ts'
-import { type Decision, describeBlock } from './constraint-engine.ts'
 import type { ToolUseBlock } from './model/model.types.ts'
 import type { CallStep } from './next-step.ts'
+import { obtainPermission } from './obtain-permission.ts'
 import { showMatches } from './show-matches.ts'
 import type { PreparedCall } from './tools/tool.types.ts'
 import type { Turn } from './turn.types.ts'
@@ -26,18 +27,24 @@ export const createCallRunner = (parts: AgentParts, turn: Turn, written: Written
   const { journal, tools, gate, sandbox, workspace } = parts
 
   const answer = (block: ToolUseBlock, ref: string, result: Result): void =>
-    journal.append({
-      type: 'tool.result',
-      turn: turn.id,
-      ref,
-      payload: { toolUseId: block.id, tool: block.name, ...result },
+    journal.transaction('tool.result', () => {
+      const payload = { toolUseId: block.id, tool: block.name, ...result }
+      journal.append({ type: 'tool.result', turn: turn.id, ref, payload })
+      if (!journal.has('tool.start', ref)) return // nothing was done
+      const done = {
+        v: 1,
+        turn: turn.id,
+        channel: turn.intent.channel,
+        tool: block.name,
+        isOk: !result.isError,
+      } as const
+      gate.note({ type: 'tool:done', detail: done })
     })
 
   const start = (block: ToolUseBlock, ref: string): void =>
     journal.append({ type: 'tool.start', turn: turn.id, ref, payload: { toolUseId: block.id, tool: block.name } })
 
-  const refuse = (summary: string, decision: Decision): Result => {
-    const reason = describeBlock(decision) ?? ''
+  const refuse = (summary: string, reason: string): Result => {
     turn.progress({ kind: 'call', summary, outcome: 'blocked', reason })
     return failed(`Blocked by ${reason}`)
   }
@@ -50,15 +57,14 @@ export const createCallRunner = (parts: AgentParts, turn: Turn, written: Written
 
   const execute = async (block: ToolUseBlock, ref: string, call: PreparedCall): Promise<Result> => {
     const context = { turn: turn.id, toolUseId: block.id, channel: turn.intent.channel, senderId: turn.intent.senderId }
-    if (call.action.kind === 'payment') {
-      const decision = gate.decide({ type: 'permission:payment:send', input: call.action.input }, context)
-      if (decision.outcome !== 'allowed') return refuse(call.summary, decision)
-      turn.progress({ kind: 'call', summary: call.summary, outcome: 'allowed', reason: null })
-      return NO_PAYMENT_METHOD
-    }
-    const permission = gate.permit(call.action.operation, context)
-    if (!permission.ok) return refuse(call.summary, permission.decision)
+    const permission = await obtainPermission(parts, turn, { ...call, toolUseId: block.id })
+    if (!permission.ok) return refuse(call.summary, permission.reason)
     turn.progress({ kind: 'call', summary: call.summary, outcome: 'allowed', reason: null })
+    if (call.action.kind === 'proposal') {
+      start(block, ref)
+      return propose(parts, turn, call.action)
+    }
+    if (permission.call === null) return NO_PAYMENT_METHOD
     if (!tools.find(block.name)?.idempotent) await prepareForChange()
     start(block, ref)
     const { operation } = permission.call
@@ -93,6 +99,16 @@ export const createCallRunner = (parts: AgentParts, turn: Turn, written: Written
   }
 
   return async (call: CallStep): Promise<void> => answer(call.block, call.ref, await decideResult(call))
+}
+
+/** The owner reads the proposal in a message of its own; the model learns that it was made, and no code. */
+const propose = (
+  { proposals }: AgentParts,
+  turn: Turn,
+  { spec, intent }: { readonly spec: RuleSpec; readonly intent: string },
+): Result => {
+  const { name } = proposals.propose(spec, { intent, turn })
+  return ok(`The owner has been asked to confirm the rule ${name}. It holds once they have.`)
 }
 
 const decoder = new TextDecoder()

@@ -27,7 +27,7 @@ export type ParsedCommand = {
 
 export type ShellCommand = {
   readonly commands: readonly ParsedCommand[]
-  /** Base names of what is run, each once. */
+  /** Base names of what is run, each once; behind `sudo`, `xargs` and the like every word that may name a program. */
   readonly programs: readonly string[]
   readonly redirects: readonly { readonly op: string; readonly target: string | null }[]
   readonly dynamic: boolean
@@ -45,7 +45,7 @@ export const parseShellCommand = (script: string): ShellCommand => {
   const findings: Findings = { commands: [], redirects: [], parseError: null }
   readScript(script, findings, { via: 'direct', depth: 0 })
   const programs = new Set<string>()
-  for (const { argv } of findings.commands) if (argv[0]) programs.add(baseName(argv[0]))
+  for (const { argv } of findings.commands) for (const name of programsOf(argv)) programs.add(name)
   return {
     commands: findings.commands,
     programs: [...programs],
@@ -104,6 +104,32 @@ const nestedScript = (argv: readonly (string | null)[]): string | null => {
   if (shellAt < 0) return null
   const optionAt = argv.findIndex((word, at) => at > shellAt && word !== null && /^-[a-z]*c$/.test(word))
   return optionAt < 0 ? null : (argv[optionAt + 1] ?? null)
+}
+
+/** Programs that run the program named after them. */
+const WRAPPERS = new Set([
+  'sudo',
+  'doas',
+  'env',
+  'nohup',
+  'nice',
+  'time',
+  'timeout',
+  'xargs',
+  'exec',
+  'command',
+  'busybox',
+  'setsid',
+  'stdbuf',
+])
+
+/** Options differ from wrapper to wrapper, so that the value of one is taken for a program too. */
+const programsOf = (argv: readonly (string | null)[]): readonly string[] => {
+  const [first, ...rest] = argv
+  if (!first) return []
+  const name = baseName(first)
+  if (!WRAPPERS.has(name)) return [name]
+  return [name, ...rest.flatMap((word) => (word && !/^-|^\w+=/.test(word) ? [baseName(word)] : []))]
 }
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1)

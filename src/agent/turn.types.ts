@@ -13,7 +13,7 @@ export type TurnProgress =
   | {
       readonly kind: 'call'
       readonly summary: string
-      readonly outcome: 'allowed' | 'blocked' | 'refused'
+      readonly outcome: 'allowed' | 'asked' | 'blocked' | 'refused'
       /** Why it did not run: rule and sentence, or what was wrong with the call. */
       readonly reason: string | null
     }

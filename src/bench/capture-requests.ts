@@ -53,6 +53,8 @@ const openAgent = (
     journal: createJournal(state, systemClock, () => {}),
     ledger: createLedger(state, { clock: systemClock, timezone: config.timezone, caps: config.caps }),
     gate,
+    questions: { ask: async () => ({ why: 'nobody is asked here' }) },
+    proposals: { propose: ({ name }) => ({ name }) },
     sandbox: lanes.sandbox,
     tools: createToolSet(),
     workspace: createWorkspaceRepo({

@@ -1,6 +1,7 @@
 /** The permission gate without its record: the engine and the evaluation of rules as their owner writes them. */
-import { createRuleEngine } from '../agent/constraint-engine.ts'
+
 import { createPermissionEventBuilder, type PermissionEvent } from '../agent/permission-event.ts'
+import { createRuleEngine } from '../agent/rule-engine.ts'
 import type { Listener, Rule } from '../constraint-language/rule.types.ts'
 import { systemClock } from '../utils/clock.ts'
 import type { BenchRow, Measurement } from './bench.types.ts'
@@ -15,6 +16,7 @@ const TAIL_CALLS = 50_000
 const GATES = [
   { name: 'gate-1000-rules-20-types', rules: 1000, examples: PERMISSION_EXAMPLES, valueMax: 5 },
   { name: 'gate-200-rules-one-type', rules: 200, examples: [FILE_WRITE], valueMax: 20 },
+  { name: 'gate-1000-rules-100-sequences', rules: 1000, examples: PERMISSION_EXAMPLES, valueMax: 5, sequenceEvery: 10 },
 ] as const
 
 export const gateMeasurements: readonly Measurement[] = GATES.map((gate) => ({
@@ -28,10 +30,11 @@ type Gate = {
   readonly examples: readonly PermissionExample[]
   /** Microseconds. */
   readonly valueMax: number
+  readonly sequenceEvery?: number
 }
 
-const measureGate = ({ name, rules: count, examples, valueMax }: Gate): BenchRow => {
-  const rules = generateRules(examples, count)
+const measureGate = ({ name, rules: count, examples, valueMax, sequenceEvery }: Gate): BenchRow => {
+  const rules = generateRules(examples, count, sequenceEvery === undefined ? {} : { sequenceEvery })
   const engine = createRuleEngine(rules)
   const events = buildEvents(examples)
   const decide = inTurn(events, (event) => engine.decide(event).outcome === 'allowed')
@@ -66,7 +69,7 @@ const inTurn = (events: readonly PermissionEvent[], isAllowed: (event: Permissio
 
 const createBareLoop = (rules: readonly Rule[]): ((event: PermissionEvent) => boolean) => {
   const byType = new Map<string, Listener['test'][]>()
-  for (const listener of rules.flatMap(({ syncs }) => syncs.flatMap(({ block }) => block))) {
+  for (const listener of rules.flatMap(({ syncs }) => syncs.slice(0, 1).flatMap(({ block }) => block))) {
     for (const type of listener.eventTypes ?? []) byType.set(type, [...(byType.get(type) ?? []), listener.test])
   }
   return (event) => {

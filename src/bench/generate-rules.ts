@@ -6,11 +6,23 @@ import type { PermissionExample } from './permission-examples.ts'
 /** As many as the language allows in one file. */
 const RULES_PER_FILE = 32
 
-/** `count` rules, dealt out over the examples in turn: written in the rule language, read as every rule is. */
-export const generateRules = (examples: readonly PermissionExample[], count: number): readonly Rule[] => {
+/**
+ * `count` rules, dealt out over the examples in turn: written in the rule language, read as every rule is. Every
+ * `sequenceEvery`th is a sequence that waits for a fact first.
+ */
+export const generateRules = (
+  examples: readonly PermissionExample[],
+  count: number,
+  { sequenceEvery = Number.POSITIVE_INFINITY } = {},
+): readonly Rule[] => {
   const texts = Array.from({ length: count }, (_, n) => {
     const { type, predicate } = examples[n % examples.length] ?? never(n)
-    return `export const rule${n} = bThread([bSync({ block: on('${type}', ({ detail }) => ${predicate(n)}) })], true)\n`
+    const block = `block: on('${type}', ({ detail }) => ${predicate(n)})`
+    const syncs =
+      n % sequenceEvery === sequenceEvery - 1
+        ? `bSync({ ${block}, waitFor: 'untrusted:read' }), bSync({ ${block}, waitFor: 'owner:message' })`
+        : `bSync({ ${block} })`
+    return `export const rule${n} = bThread([${syncs}], true)\n`
   })
   return Array.from({ length: Math.ceil(count / RULES_PER_FILE) }, (_, file) => {
     const own = texts.slice(file * RULES_PER_FILE, (file + 1) * RULES_PER_FILE)

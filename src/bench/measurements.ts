@@ -1,3 +1,4 @@
+import { auditMeasurement } from './audit-row.ts'
 import type { Measurement } from './bench.types.ts'
 import { decisionMeasurement } from './decision-row.ts'
 import { gateMeasurements } from './gate-rows.ts'
@@ -25,4 +26,4 @@ export const MEASUREMENTS: readonly Measurement[] = [
 ]
 
 /** What takes minutes; `bench --large` takes these figures after the others. */
-export const LARGE_MEASUREMENTS: readonly Measurement[] = [soakMeasurement, largeWorkspaceMeasurement]
+export const LARGE_MEASUREMENTS: readonly Measurement[] = [auditMeasurement, soakMeasurement, largeWorkspaceMeasurement]

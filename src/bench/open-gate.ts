@@ -3,6 +3,7 @@ import { loadRules, type RuleSet } from '../agent/constraint-store.ts'
 import { createDecisionChain } from '../agent/decision-chain.ts'
 import { createPermissionEventBuilder } from '../agent/permission-event.ts'
 import { openState, type State } from '../agent/persistence.ts'
+import { createRulePositions } from '../agent/rule-positions.ts'
 import type { Config } from '../config.ts'
 import { systemClock } from '../utils/clock.ts'
 
@@ -14,7 +15,10 @@ export const openGate = (config: Config, statePath: string): OpenGate => {
   const state = openState(statePath)
   const build = createPermissionEventBuilder(systemClock, config.timezone)
   return {
-    gate: createConstraintEngine({ ruleSet, build, decisions: createDecisionChain(state, systemClock) }),
+    gate: createConstraintEngine({
+      ...{ ruleSet, build, decisions: createDecisionChain(state, systemClock) },
+      positions: createRulePositions(state),
+    }),
     ruleSet,
     state,
   }

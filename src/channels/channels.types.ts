@@ -11,6 +11,8 @@ export type IncomingMessage = {
 export type OutgoingMessage = {
   /** Deterministic: the same reply always has the same key. */
   readonly key: string
+  /** A question answers nothing: the turn waits for its answer. Nor does a notice, and nothing waits. */
+  readonly kind: 'reply' | 'question' | 'notice'
   /** `id` of the message that it answers; of the first, when it answers several. */
   readonly replyTo: string
   /** All of them, oldest first. */
@@ -37,7 +39,10 @@ export type Channel = {
 
 /** What someone who sent a message sees before its reply: its progress, and replies that nobody had taken. */
 export type ChannelProgress =
-  TurnProgress | { readonly kind: 'late-reply'; readonly text: string; readonly repeat: boolean }
+  | TurnProgress
+  | { readonly kind: 'late-reply'; readonly text: string; readonly repeat: boolean }
+  /** A question is answered by a message of its own, while the turn waits; a notice need not be. */
+  | { readonly kind: 'question' | 'notice'; readonly text: string }
 
 /** A speaker in another process, who may leave without hearing the reply. */
 export type RemoteSpeaker = {

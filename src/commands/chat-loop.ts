@@ -4,11 +4,14 @@
  */
 import { randomBytes } from 'node:crypto'
 import { createInterface, type Interface } from 'node:readline'
+import { isConfirmationCode } from '../agent/confirmation-code.ts'
 import { renderProgress } from '../channels/cli/render.ts'
+import { isNo } from '../control-words.ts'
 import type { Operations } from '../operations.ts'
 import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Io } from './command.types.ts'
+import { createLineReader } from './line-reader.ts'
 
 /** Characters of one line; a longer one is refused, not cut. */
 const LINE_CHARACTERS_MAX = 1_000_000
@@ -21,19 +24,23 @@ export type ChatOperations = Pick<Operations, 'say' | 'stop'>
 export type Chat = {
   /** Sends a message, shows its progress and its reply. `joined`: the reply is that of another message of this chat. */
   readonly turn: (text: string) => Promise<'answered' | 'joined' | 'refused'>
+  /** The node waits for the owner's word. */
+  readonly isAsked: () => boolean
 }
 
 export const createChat = (
   operations: Pick<Operations, 'say'>,
   io: Io,
-  { isTerminal }: { readonly isTerminal: boolean },
+  { isTerminal, onQuestion = () => {} }: { readonly isTerminal: boolean; readonly onQuestion?: () => void },
 ): Chat => {
   const run = randomBytes(6).toString('hex')
   const own = new Set<string>()
   let count = 0
   /** Several messages may be under way, and share the screen. */
   let isMidLine = false
+  let isAsked = false
   return {
+    isAsked: () => isAsked,
     turn: async (text) => {
       if (text.length > LINE_CHARACTERS_MAX) {
         io.error(`plaited: a message has at most ${LINE_CHARACTERS_MAX} characters\n`)
@@ -55,6 +62,8 @@ export const createChat = (
         io.out(`${isMidLine ? '\n' : ''}${line}\n`)
         isMidLine = false
         if (progress.kind !== 'commit') streamed = ''
+        isAsked = progress.kind === 'question'
+        if (isAsked) onQuestion()
       })
       if (isAnsweredWithOther) return 'joined'
       // What was streamed is already on the screen; only what the node added is not.
@@ -73,7 +82,6 @@ export const runChatLoop = async (
   { io, signal }: { readonly io: Io; readonly signal: AbortSignal },
 ): Promise<boolean> => {
   if (signal.aborted) return false
-  const chat = createChat(operations, io, io)
   const unreadable = Promise.withResolvers<never>()
   io.stdin.on('error', (cause) => unreadable.reject(cannotRead(cause)))
   const lines = createInterface({
@@ -89,7 +97,9 @@ export const runChatLoop = async (
   })
   try {
     return await Promise.race([
-      io.isTerminal ? talk(lines, chat, operations) : readAll(lines, chat, { io, signal }),
+      io.isTerminal
+        ? talk(lines, createChat(operations, io, io), operations)
+        : readAll(lines, operations, { io, signal }),
       stopped.promise,
       unreadable.promise,
     ])
@@ -106,17 +116,31 @@ const cannotRead = (cause: Error): NodeError =>
 
 type Piped = { readonly io: Io; readonly signal: AbortSignal }
 
-const readAll = async (lines: Interface, chat: Chat, { io, signal }: Piped): Promise<boolean> => {
-  let answeredAll = true
-  for await (const line of lines) {
+const readAll = async (lines: Interface, operations: ChatOperations, { io, signal }: Piped): Promise<boolean> => {
+  const input = createLineReader(lines)
+  const answers: Promise<boolean>[] = []
+  const say = async (line: string): Promise<boolean> => {
+    io.out(`> ${escapeUnsafeCharacters(line)}\n`)
+    return (await chat.turn(line)) !== 'refused'
+  }
+  /** A line that answers is taken out of turn; any other, and the end of the input, is a no. */
+  const answer = async (): Promise<boolean> => {
+    const line = await input.next()
+    if (line !== null && isAnswer(line)) return say(line)
+    if (line !== null) input.unread(line)
+    return say('no')
+  }
+  const onQuestion = (): void => void answers.push(answer())
+  const chat = createChat(operations, io, { isTerminal: false, onQuestion })
+  for (let line = await input.next(); line !== null; line = await input.next()) {
     // What was read ahead when a signal came is neither shown nor sent.
     if (signal.aborted) return false
-    if (line.trim() === '') continue
-    io.out(`> ${escapeUnsafeCharacters(line)}\n`)
-    answeredAll = (await chat.turn(line)) !== 'refused' && answeredAll
+    answers.push(Promise.resolve(await say(line)))
   }
-  return answeredAll
+  return (await Promise.all(answers)).every(Boolean)
 }
+
+const isAnswer = (line: string): boolean => isNo(line) || isConfirmationCode(line.trim().toLowerCase())
 
 /** What a terminal hands in, line by line; a part of Node's `Interface`, so that tests can type. */
 export type Lines = {
@@ -147,8 +171,15 @@ export const talk = async (lines: Lines, chat: Chat, { stop }: Pick<ChatOperatio
     isStopping = false
     if (isOpen && came !== 'joined') lines.prompt() // a closed terminal throws at a prompt
   }
+  const send = (line: string): void => {
+    const answered = answer(line)
+      .catch(failure.reject)
+      .finally(() => waiting.delete(answered))
+    waiting.add(answered)
+  }
   lines.on('close', () => {
     isOpen = false
+    if (chat.isAsked()) send('no') // nobody is left to answer
     closed.resolve()
   })
   lines.on('SIGINT', () => {
@@ -158,10 +189,7 @@ export const talk = async (lines: Lines, chat: Chat, { stop }: Pick<ChatOperatio
   })
   lines.on('line', (line) => {
     if (line.trim() === '') return lines.prompt()
-    const answered = answer(line)
-      .catch(failure.reject)
-      .finally(() => waiting.delete(answered))
-    waiting.add(answered)
+    send(line)
   })
   lines.prompt()
   const everything = closed.promise.then(() => Promise.all(waiting)).then(() => true)

@@ -45,8 +45,10 @@ const refuseOtherModel = async (operations: Operations, wanted: string): Promise
 }
 
 const greet = async (operations: Operations, io: Io): Promise<void> => {
-  const { model, scripted, sandbox } = await operations.status()
+  const { model, scripted, sandbox, ruleFaults, retired } = await operations.status()
   if (scripted) io.error('plaited: a script answers, no AI model. To talk to one, set ANTHROPIC_API_KEY.\n')
   else if (io.isTerminal) io.error(`plaited: ${model}\n`)
+  for (const fault of ruleFaults ?? []) io.error(`plaited: no tool runs, the rules are not what was signed: ${fault}\n`)
+  for (const { rule, reason } of retired) io.error(`plaited: the rule ${rule} was retired: ${reason}\n`)
   if (sandbox.mode === 'unavailable') io.error(`plaited: tools refuse to run: ${sandbox.reason}\n  ${sandbox.mend}\n`)
 }

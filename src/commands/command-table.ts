@@ -68,9 +68,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'constrain',
-    positionalsMax: 1,
-    summary: 'the rules that hold, each in its own words',
-    usage: 'constrain list [--home DIR] [--json]',
+    positionalsMax: Number.POSITIVE_INFINITY,
+    summary: 'the rules: list, add FILE, propose WORDS, confirm CODE, verify, explore, retire NAME',
+    usage:
+      'constrain list | add FILE [--yes CODE] | propose WORDS | confirm CODE | verify | explore | retire NAME --reason TEXT',
+    options: { reason: { type: 'string' }, yes: { type: 'string' } },
     load: async () => (await import('./constrain.ts')).runConstrain,
   },
   {
@@ -124,6 +126,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./events.ts')).runEvents,
   },
   {
+    name: 'explain',
+    positionalsMax: 1,
+    summary: 'one decision: what was asked and answered, and whether the same rules decide it again',
+    usage: 'explain DECISION [--home DIR] [--json]',
+    load: async () => (await import('./explain.ts')).runExplain,
+  },
+  {
     name: 'audit',
     positionalsMax: 1,
     summary: 'walks the chain of decisions and names the first row that does not fit',
@@ -152,6 +161,6 @@ export const COMMANDS: readonly CommandEntry[] = [
 
 /** Named by the design, built later: they say so instead of pretending. */
 export const LATER_COMMANDS: readonly string[] = [
-  ...['explain', 'login', 'renew', 'recover-cert', 'backup', 'pay', 'peers', 'link'],
+  ...['login', 'renew', 'recover-cert', 'backup', 'pay', 'peers', 'link'],
   ...['modules', 'dev', 'agents', 'jobs', 'memory', 'export'],
 ]

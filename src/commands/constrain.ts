@@ -1,19 +1,24 @@
-import { printableJson } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'
-import { loadHomeRules } from './load-rules.ts'
 
-/** `list` shows the rules; adding, proving and retiring them comes with the ratchet. */
-export const runConstrain: RunCommand = async ({ positionals, home, json, io }) => {
-  const [verb = 'list'] = positionals
-  if (verb !== 'list') {
-    throw new NodeError('NOT_AVAILABLE_YET', `'constrain ${verb}' is planned and not built yet`, {
-      hint: "'plaited constrain list' shows the rules; for now a rule is added by putting its file into data/constraints",
-    })
-  }
-  const { config, ruleSet } = loadHomeRules(home)
-  const rules = ruleSet.rules.map(({ key, sentence }) => ({ rule: key, sentence }))
-  if (json) io.out(`${printableJson({ folder: config.home.constraints, rules })}\n`)
-  else io.out(`${rules.map(({ rule, sentence }) => `${rule}\n    ${sentence}`).join('\n')}\n`)
-  return 0
+const loadProposing = () => import('./constrain-propose.ts')
+
+/** `retire` is for people at the machine; everything else may be asked of a running node. */
+const VERBS: Readonly<Record<string, () => Promise<RunCommand>>> = {
+  list: async () => (await import('./constrain-list.ts')).runConstrainList,
+  add: async () => (await loadProposing()).runConstrainAdd,
+  propose: async () => (await loadProposing()).runConstrainPropose,
+  confirm: async () => (await loadProposing()).runConstrainConfirm,
+  verify: async () => (await import('./constrain-verify.ts')).runConstrainVerify,
+  explore: async () => (await import('./constrain-explore.ts')).runConstrainExplore,
+  retire: async () => (await import('./constrain-retire.ts')).runConstrainRetire,
+}
+
+export const runConstrain: RunCommand = async (invocation) => {
+  const [verb = 'list'] = invocation.positionals
+  const load = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined
+  if (load) return (await load())(invocation)
+  throw new NodeError('USAGE', `constrain does not know '${verb}'`, {
+    hint: `it knows ${Object.keys(VERBS).join(', ')}`,
+  })
 }

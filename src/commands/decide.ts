@@ -1,6 +1,11 @@
 import { z } from 'zod'
-import { createExplain, type Decision } from '../agent/constraint-engine.ts'
+import { createExplain } from '../agent/constraint-engine.ts'
+import type { RuleSet } from '../agent/constraint-store.ts'
 import { createPermissionEventBuilder } from '../agent/permission-event.ts'
+import { openStateForReading } from '../agent/persistence.ts'
+import type { Decision } from '../agent/rule-engine.ts'
+import { createRulePositions } from '../agent/rule-positions.ts'
+import type { Positions } from '../constraint-language/positions.ts'
 import { systemClock } from '../utils/clock.ts'
 import { describeIssues } from '../utils/describe-issues.ts'
 import { printableJson } from '../utils/escape-unsafe-characters.ts'
@@ -19,11 +24,26 @@ export const runDecide: RunCommand = async ({ positionals, home, io }) => {
     throw new NodeError('USAGE', 'decide takes one event as JSON', { hint: EXAMPLE })
   const event = parseEvent(text)
   const { config, ruleSet } = loadHomeRules(home)
-  const explain = createExplain(ruleSet, createPermissionEventBuilder(systemClock, config.timezone))
+  const explain = createExplain(
+    ruleSet,
+    createPermissionEventBuilder(systemClock, config.timezone),
+    readPositions(config.home.state, ruleSet),
+  )
   const decision = explain(event.type, event.detail)
   if (decision.outcome === 'malformed') throw malformed(decision.message)
   io.out(`${printableJson(answer(decision))}\n`)
   return decision.outcome === 'allowed' ? 0 : 1
+}
+
+/** Where the sequences of this home stand now. */
+const readPositions = (path: string, ruleSet: RuleSet): Positions => {
+  const state = openStateForReading(path)
+  if (state === null) return new Map()
+  try {
+    return createRulePositions(state).load(ruleSet)
+  } finally {
+    state.close()
+  }
 }
 
 const answer = (decision: Exclude<Decision, { outcome: 'malformed' }>) => ({

@@ -4,9 +4,15 @@ import { type Config, readConfig } from '../config.ts'
 import { prepareHome } from '../home.ts'
 import { SEED_RULES } from '../parts.ts'
 
-export const loadHomeRules = (home: string | undefined): { readonly config: Config; readonly ruleSet: RuleSet } => {
+/** A home with rules, made when there is none. */
+export const openHome = (home: string | undefined): Config => {
   const { config } = readConfig({ home })
   prepareHome(config.home, config.dropTo?.gid ?? null)
   installSeedRules(config.home.constraints, SEED_RULES, { state: config.home.state })
+  return config
+}
+
+export const loadHomeRules = (home: string | undefined): { readonly config: Config; readonly ruleSet: RuleSet } => {
+  const config = openHome(home)
   return { config, ruleSet: loadRules(config.home.constraints) }
 }

@@ -9,7 +9,8 @@ const SURROGATE_MAX = 0xdfff
 const SURROGATE_SHIFT = 0x100000 - SURROGATE_MIN
 
 const DIGIT: CharacterSet = [[0x30, 0x39]]
-const WORD: CharacterSet = [...DIGIT, [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]]
+/** `\w`. */
+export const WORD: CharacterSet = [...DIGIT, [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]]
 /** ECMA-262 WhiteSpace and LineTerminator; re2's own `\s` knows ASCII only. */
 const SPACE: CharacterSet = [
   [0x09, 0x0d],

@@ -71,14 +71,15 @@ const createListener = (
   { types, run }: { readonly types: TypeSet | null; readonly run: Evaluate },
 ): Listener => {
   const fault = faultAt(node)
+  const stepsUsed = () => STEPS_MAX - meter.left
   const test = (event: RuleEvent): boolean => {
     meter.left = STEPS_MAX
     return isTrue(fault, run(event))
   }
-  if (types === null) return { eventTypes: null, test }
+  if (types === null) return { eventTypes: null, test, stepsUsed }
   const eventTypes = [...types]
   const [only] = eventTypes
-  if (eventTypes.length > 1) return { eventTypes, test: (event) => types.has(event.type) && test(event) }
+  if (eventTypes.length > 1) return { eventTypes, test: (event) => types.has(event.type) && test(event), stepsUsed }
   return {
     eventTypes,
     test: (event) => {
@@ -86,6 +87,7 @@ const createListener = (
       meter.left = STEPS_MAX
       return isTrue(fault, run(event))
     },
+    stepsUsed,
   }
 }
 

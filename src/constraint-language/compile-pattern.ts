@@ -7,9 +7,6 @@ import { refuse } from './refusal.ts'
 import { BOOLEAN, describeKinds, hasKind, Kind, PATTERN } from './static-type.ts'
 import { asText, describe, type Fault, spend } from './values.ts'
 
-/** Characters of text times states of the pattern that one step pays for: re2's worst case took 22 ns for each. */
-const CHARACTER_STATES_PER_STEP = 32
-
 /** A regular expression in the text of a rule. */
 export const compilePatternLiteral = (
   compiler: Compiler,
@@ -21,13 +18,13 @@ export const compilePatternLiteral = (
 }
 
 const patternAt = (
-  { budget: { patterns } }: Compiler,
+  { budget: { patterns, tableWork } }: Compiler,
   node: Node,
   { pattern: source, flags }: { readonly pattern: string; readonly flags: string },
 ): Pattern => {
   const key = `${flags}/${source}`
   try {
-    const pattern = patterns.get(key) ?? compilePattern(source, flags)
+    const pattern = patterns.get(key) ?? compilePattern(source, flags, tableWork)
     patterns.set(key, pattern)
     return pattern
   } catch (error) {
@@ -49,7 +46,7 @@ export const compilePatternTest = (
   const { meter } = compiler
   const { run: runText } = text
   const testWith = (pattern: Pattern, value: string): boolean => {
-    spend(fault, meter, (value.length * pattern.costPerCharacter) / CHARACTER_STATES_PER_STEP)
+    spend(fault, meter, value.length * pattern.stepsPerCharacter)
     return pattern.test(value)
   }
   const known = receiver.reads === Reads.nothing ? asPattern(fault, receiver.run(NO_EVENT)) : null
@@ -65,11 +62,10 @@ export const compilePatternTest = (
 }
 
 const testOfKnown = (
-  { test, costPerCharacter }: Pattern,
+  { test, stepsPerCharacter }: Pattern,
   run: Evaluate,
   { fault, meter }: { readonly fault: Fault; readonly meter: Compiler['meter'] },
 ): Evaluate => {
-  const stepsPerCharacter = costPerCharacter / CHARACTER_STATES_PER_STEP
   return (event) => {
     const text = asText(fault, run(event))
     spend(fault, meter, text.length * stepsPerCharacter)

@@ -1,6 +1,7 @@
 import type { CallExpression, Expression, Node, Property } from 'acorn'
 import { compileListeners } from './compile-listener.ts'
 import type { Compiler, Names } from './compiled.ts'
+import { SYNCS_MAX } from './limits.ts'
 import { refuse } from './refusal.ts'
 import type { RuleSync } from './rule.types.ts'
 
@@ -12,8 +13,11 @@ const REFUSED_IDIOMS: ReadonlyMap<string, string> = new Map([
   ['interrupt', 'a rule that can be interrupted ends, and what it blocked would be allowed'],
 ])
 
-/** Compiles `bThread([bSync({ waitFor?, block })], true)`. */
-export const compileRule = (compiler: Compiler, node: Expression, names: Names): RuleSync => {
+/**
+ * Compiles `bThread([bSync({ waitFor?, block? }), ...], true)`: one sync is a rule that always holds, several are a
+ * sequence that stands at one of them and moves on when an event happens that it waits for.
+ */
+export const compileRule = (compiler: Compiler, node: Expression, names: Names): readonly RuleSync[] => {
   const [syncs, repeat, ...rest] = callOf(node, { name: 'bThread', names })
   if (rest.length > 0) refuse(node, '`bThread` takes two values', FORM)
   if (repeat?.type !== 'Literal' || repeat.value !== true) {
@@ -21,12 +25,15 @@ export const compileRule = (compiler: Compiler, node: Expression, names: Names):
     refuse(repeat ?? node, message, 'end with `], true)`')
   }
   if (syncs?.type !== 'ArrayExpression') return refuse(syncs ?? node, '`bThread` takes a list of `bSync`', FORM)
-  const [sync, ...later] = syncs.elements
-  if (sync === undefined) return refuse(syncs, 'a rule without a `bSync` blocks nothing', FORM)
-  if (later.length > 0) {
-    refuse(later[0] ?? syncs, 'sequences of several `bSync` come later', 'write one `bSync`, or one rule for each')
+  if (syncs.elements.length > SYNCS_MAX) refuse(syncs, `a sequence of more than ${SYNCS_MAX} \`bSync\``, 'shorten it')
+  const compiled = syncs.elements.map((sync) => compileSync(compiler, sync ?? syncs, names))
+  if (!compiled.some(({ block }) => block.length > 0)) refuse(syncs, 'a rule without `block` blocks nothing', FORM)
+  const stuck = compiled.slice(0, -1).findIndex(({ waitFor }) => waitFor.length === 0)
+  if (stuck >= 0) {
+    const message = 'this `bSync` waits for nothing, so the ones after it are never reached'
+    refuse(syncs.elements[stuck] ?? syncs, message, 'add `waitFor`, or write each `bSync` as a rule of its own')
   }
-  return compileSync(compiler, sync ?? syncs, names)
+  return compiled
 }
 
 const compileSync = (compiler: Compiler, node: Node, names: Names): RuleSync => {
@@ -41,13 +48,12 @@ const compileSync = (compiler: Compiler, node: Node, names: Names): RuleSync => 
     if (name !== 'block' && name !== 'waitFor') refuse(property, `a rule has no \`${name}\``, 'use `block`, `waitFor`')
     given.set(name, property as Property)
   }
-  const block = given.get('block')
-  const waitFor = given.get('waitFor')
-  if (block === undefined) return refuse(idioms, 'a rule without `block` blocks nothing', FORM)
-  return {
-    waitFor: waitFor ? compileListeners(compiler, waitFor.value, { position: 'waitFor', names }) : [],
-    block: compileListeners(compiler, block.value, { position: 'block', names }),
+  const listenersOf = (position: 'block' | 'waitFor') => {
+    const property = given.get(position)
+    return property ? compileListeners(compiler, property.value, { position, names }) : []
   }
+  if (given.size === 0) refuse(idioms, 'a `bSync` without `block` and `waitFor` does nothing', FORM)
+  return { waitFor: listenersOf('waitFor'), block: listenersOf('block') }
 }
 
 const nameOf = (property: { readonly type: string; readonly key?: Expression | Node }): string => {

@@ -1,5 +1,6 @@
 import type { ArrowFunctionExpression, Expression, Node } from 'acorn'
 import type { Pattern } from './pattern.ts'
+import type { TableWork } from './pattern-automaton.ts'
 import type { EventFields, RuleEvent } from './rule.types.ts'
 import { RuleFault } from './rule-fault.ts'
 import { mergeFields, type StaticType, typesOfTable } from './static-type.ts'
@@ -54,7 +55,12 @@ export type Compiler = {
 }
 
 /** What a whole file may use up while it is compiled, and the patterns it has compiled already. */
-export type Budget = { nodesLeft: number; stepsLeft: number; readonly patterns: Map<string, Pattern> }
+export type Budget = {
+  nodesLeft: number
+  stepsLeft: number
+  readonly tableWork: TableWork
+  readonly patterns: Map<string, Pattern>
+}
 
 /** The event types that exist and what a rule may know about the detail of any set of them. */
 export type Vocabulary = {

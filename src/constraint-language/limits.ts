@@ -6,6 +6,8 @@ export const SYNTAX_NODES_MAX = 10_000
 export const SYNTAX_DEPTH_MAX = 128
 /** Rules in one file. */
 export const EXPORTS_MAX = 32
+/** `bSync`s of one sequence: each is a position that the owner has to follow in mind. */
+export const SYNCS_MAX = 16
 /** Elements of one array literal. */
 export const ARRAY_ELEMENTS_MAX = 256
 /** Helpers are compiled anew at each call, which could double at each level: nodes compiled for one file. */
@@ -18,13 +20,14 @@ export const FAULTS_MAX = 20
 export const SENTENCE_CHARACTERS_MAX = 300
 /** Characters of one regular expression. */
 export const PATTERN_CHARACTERS_MAX = 500
-/** States of one regular expression after its counted repetitions are unrolled: re2's time per character grows with it. */
+/** States of one regular expression after its counted repetitions are unrolled: what holds it, and re2's time, small. */
 export const PATTERN_STATES_MAX = 256
-/** Ways through a pattern that the backtracking native engine may try at one position; beyond it re2 takes over. */
+/** Ways through a pattern that the backtracking native engine may try at one position; beyond it a table takes over. */
 export const NATIVE_PATHS_MAX = 64
+/** Look-ups while the tables of a file's patterns are made, each of some 10 ns; the largest shipped file needs a tenth. */
+export const TABLE_WORK_MAX = 5_000_000
 /**
- * Steps of one predicate on one event: what loops and text operations charge. The dearest step, 32 characters of text
- * times states of a pattern, took 0.7 us at worst, so that a hostile rule ends within a second; ten ordinary patterns
- * over a command of 32 KiB need a third of it.
+ * Steps of one predicate on one event: what loops, patterns and text operations charge, each step for at most 50 ns of
+ * work, so that no rule holds the process for more than 50 ms. Ten ordinary patterns over a command of 32 KiB need a tenth.
  */
 export const STEPS_MAX = 1_000_000

@@ -1,6 +1,6 @@
 /**
  * A rule file is the common subset of TypeScript and JavaScript: an import from 'plaited', constants, and exported
- * `bThread([bSync({ ... })], true)`. Its text is read here and never run, imported or transpiled: acorn parses it, a list
+ * `bThread([bSync({ ... }), ...], true)`. Its text is read here and never run, imported or transpiled: acorn parses it, a list
  * of allowed syntax refuses the rest, and a compiler turns each predicate into closures of ours.
  *
  * Since a rule only blocks, never ends and changes nothing, adding one can only forbid more: that is the ratchet.
@@ -13,7 +13,7 @@ import { declare } from './compile-function.ts'
 import { compileRule } from './compile-rule.ts'
 import { type Binding, type Budget, createVocabulary, type Vocabulary } from './compiled.ts'
 import { finish } from './finish.ts'
-import { COMPILED_NODES_MAX, EXPORTS_MAX, FAULTS_MAX, STEPS_MAX } from './limits.ts'
+import { COMPILED_NODES_MAX, EXPORTS_MAX, FAULTS_MAX, STEPS_MAX, TABLE_WORK_MAX } from './limits.ts'
 import { Refusal, refuse } from './refusal.ts'
 import type { EventFields, Rule, RuleFileFault } from './rule.types.ts'
 import { sentenceOf } from './rule-sentence.ts'
@@ -56,7 +56,12 @@ const createReading = (file: string, source: string, vocabulary: Vocabulary): Re
   file,
   source,
   vocabulary,
-  budget: { nodesLeft: COMPILED_NODES_MAX, stepsLeft: STEPS_MAX, patterns: new Map() },
+  budget: {
+    nodesLeft: COMPILED_NODES_MAX,
+    stepsLeft: STEPS_MAX,
+    tableWork: { left: TABLE_WORK_MAX },
+    patterns: new Map(),
+  },
   names: new Map(),
   comments: [],
   rules: [],
@@ -139,8 +144,8 @@ const readStatement = (reading: Reading, statement: Program['body'][number]): vo
   if (reading.rules.length === EXPORTS_MAX) refuse(statement, `more than ${EXPORTS_MAX} rules`, 'use several files')
   const key = `${reading.file}#${id.name}`
   const sentence = sentenceOf(statement, { name: id.name, comments: reading.comments, source: reading.source })
-  const sync = compileRule(createCompiler({ ...reading, key }), init, reading.names)
-  reading.rules.push({ key, sentence, syncs: [sync] })
+  const syncs = compileRule(createCompiler({ ...reading, key }), init, reading.names)
+  reading.rules.push({ key, sentence, syncs })
 }
 
 const readConstant = (reading: Reading, declarator: VariableDeclarator): void => {

@@ -7,9 +7,15 @@
  */
 import { type CharacterSet, classEscapes, complementOf, dotSet, re2ClassOf, withBothCases } from './character-set.ts'
 import { PATTERN_STATES_MAX } from './limits.ts'
+import type { PatternTree } from './pattern-tree.types.ts'
 
 /** Part of a pattern: its re2 text, its automaton's size, and how many ways a backtracking engine has through it. */
-export type PatternPart = { readonly re2: string; readonly states: number; readonly paths: number }
+export type PatternPart = {
+  readonly re2: string
+  readonly states: number
+  readonly paths: number
+  readonly tree: PatternTree
+}
 
 /** Says why a pattern is not part of the language. */
 export class PatternRefusal extends Error {
@@ -61,6 +67,7 @@ const readAlternatives = (reader: Reader): PatternPart => {
     re2: alternatives.map(({ re2 }) => re2).join('|'),
     states: sum(alternatives.map(({ states }) => states)) + alternatives.length - 1,
     paths: sum(alternatives.map(({ paths }) => paths)),
+    tree: { kind: 'choice', parts: alternatives.map(({ tree }) => tree) },
   })
 }
 
@@ -73,6 +80,7 @@ const readSequence = (reader: Reader): PatternPart => {
     re2: parts.map(({ re2 }) => re2).join(''),
     states: sum(parts.map(({ states }) => states)),
     paths: parts.reduce((product, { paths }) => product * paths, 1),
+    tree: { kind: 'sequence', parts: parts.map(({ tree }) => tree) },
   })
 }
 
@@ -92,6 +100,7 @@ const readQuantified = (reader: Reader): PatternPart => {
     re2: max === 0 ? '(?:)' : `(?:${atom.re2})${times}`,
     states: max === Number.POSITIVE_INFINITY ? atom.states * Math.max(min, 1) + 1 : (atom.states + 1) * max,
     paths: max === Number.POSITIVE_INFINITY ? max : pathsOfRepetition(atom.paths, min, max),
+    tree: { kind: 'repetition', part: atom.tree, min, max },
   })
 }
 
@@ -116,12 +125,12 @@ const readAtom = (reader: Reader): PatternPart => {
   if (character === '[') return oneOf(readClass(reader), reader)
   if (character === '\\' && (next === 'b' || next === 'B')) {
     reader.at += 2
-    return { re2: `\\${next}`, states: 1, paths: 1 }
+    return assertion(`\\${next}`, next === 'b' ? 'at-word-edge' : 'off-word-edge')
   }
   if (character === '\\') return oneOf(readEscape(reader), reader)
   reader.at += 1
-  if (character === '^') return { re2: '\\A', states: 1, paths: 1 }
-  if (character === '$') return { re2: '\\z', states: 1, paths: 1 }
+  if (character === '^') return assertion('\\A', 'at-start')
+  if (character === '$') return assertion('\\z', 'at-end')
   if (character === '.') return oneOf(dotSet(reader.dotAll), reader)
   return oneOf(unitSet(character.charCodeAt(0), reader), reader)
 }
@@ -205,10 +214,16 @@ const unitSet = (unit: number, reader: Reader): CharacterSet => {
   return [[unit, unit]]
 }
 
-const oneOf = (set: CharacterSet, { ignoreCase }: Reader): PatternPart => ({
-  re2: re2ClassOf(ignoreCase ? withBothCases(set) : set),
+const oneOf = (set: CharacterSet, { ignoreCase }: Reader): PatternPart => {
+  const folded = ignoreCase ? withBothCases(set) : set
+  return { re2: re2ClassOf(folded), states: 1, paths: 1, tree: { kind: 'set', set: folded } }
+}
+
+const assertion = (re2: string, holds: Extract<PatternTree, { kind: 'assertion' }>['holds']): PatternPart => ({
+  re2,
   states: 1,
   paths: 1,
+  tree: { kind: 'assertion', holds },
 })
 
 const isSingle = (set: CharacterSet): set is readonly [readonly [number, number]] =>

@@ -22,8 +22,11 @@ export type Listener = {
   readonly eventTypes: readonly string[] | null
   /** @throws {RuleFault} when the predicate cannot be decided; false at once for a type outside `eventTypes`. */
   readonly test: (event: RuleEvent) => boolean
+  /** Steps that the last `test` charged, which a trial over many events adds up; absent: none. */
+  readonly stepsUsed?: () => number
 }
 
+/** Where a thread can stand: what it blocks there, and what moves it on. */
 export type RuleSync = { readonly block: readonly Listener[]; readonly waitFor: readonly Listener[] }
 
 /** A compiled rule: data and pure closures, nothing of its text runs. */
@@ -32,7 +35,7 @@ export type Rule = {
   readonly key: string
   /** What the owner reads when the rule blocks: the comment above the export, else its name in words. */
   readonly sentence: string
-  /** In order; exactly one for now. */
+  /** In order, the first again after the last. One: the rule always holds. Several: a sequence, which has a position. */
   readonly syncs: readonly RuleSync[]
 }
 

@@ -56,6 +56,8 @@ export const createControlClient = (socket: string): Operations => {
     diff: (turn) => call('/diff', { turn }),
     events: (query) => call('/events', query),
     auditDecisions: () => call('/audit'),
+    proposeRule: (rule) => call('/propose-rule', rule),
+    confirmRule: (code) => call('/confirm-rule', { code }),
     budget: (extension) => call('/budget', { extension }),
     execute: async (operation) => decodeOutcome(await call('/execute', operation)),
     say: async (message, progress) => {

@@ -8,6 +8,7 @@ import {
   budgetExtensionSchema,
   type Operations,
   restoreSchema,
+  ruleDraftSchema,
   TURN_CHARACTERS_MAX,
   toolOperationSchema,
 } from '../operations.ts'
@@ -29,6 +30,7 @@ const eventsSchema = z.strictObject({
 })
 const budgetSchema = z.strictObject({ extension: budgetExtensionSchema.nullable() })
 const stopSchema = z.strictObject({ cause: z.enum(['word', 'interrupt']) })
+const confirmRuleSchema = z.strictObject({ code: z.string().max(64) })
 const nothing = z.strictObject({})
 
 export type ControlServer = { readonly close: () => Promise<void> }
@@ -55,6 +57,8 @@ export const startControlServer = (
     '/log': route(logSchema, ({ limit }) => operations.log(limit)),
     '/diff': route(turnOnlySchema, ({ turn }) => operations.diff(turn)),
     '/events': route(eventsSchema, (query) => operations.events(query)),
+    '/propose-rule': route(ruleDraftSchema, (rule) => operations.proposeRule(rule)),
+    '/confirm-rule': route(confirmRuleSchema, ({ code }) => operations.confirmRule(code)),
     '/audit': route(nothing, () => operations.auditDecisions()),
     '/budget': route(budgetSchema, ({ extension }) => operations.budget(extension)),
     // A client that leaves ends what it asked for.

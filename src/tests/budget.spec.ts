@@ -22,6 +22,7 @@ const converse = (
         ...{ undo: unused, redo: unused, restore: unused },
         log: unused,
         resume: unused,
+        questions: { open: () => [], confirm: async () => null, deny: () => 0 },
         budget: createBudget(parts.ledger, intent),
       }),
   })
@@ -50,7 +51,7 @@ describe('a day cap of 0.01 USD', () => {
     const first = await sayAll(options, ['hello'], ['more'])
     expect(first.requests).toBe(1)
     expect(first.replies[1]).toMatch(
-      /^I stop here: the next model call could cost up to 0\.00\d+ USD, and 0\.00\d+ of the 0\.01 USD for today are spent; say "budget \+1 today" to raise that, then say it again\.$/,
+      /^I stop here: the next model call could cost up to 0\.0\d+ USD, and 0\.00\d+ of the 0\.01 USD for today are spent; say "budget \+1 today" to raise that, then say it again\.$/,
     )
     store.reopen()
     expect(await sayAll(options, ['more'])).toMatchObject({
@@ -90,7 +91,7 @@ describe('a day cap of 0.01 USD', () => {
     using store = createTestState()
     const word = 'budget +5 today'
     const answer = play(calls(bash(word), { type: 'tool_use', name: 'budget', input: { words: word } }), say(word))
-    const run = await sayAll({ store, caps: { dayMicros: 12_000 }, answer }, ['hello'], ['again'], ['again'], ['again'])
+    const run = await sayAll({ store, caps: { dayMicros: 14_000 }, answer }, ['hello'], ['again'], ['again'], ['again'])
     expect(run.requests).toBeGreaterThan(2)
     expect(run.replies.at(-1)).toMatch(/^I stop here/)
     expect(store.state().database.query('select * from budget_extensions').all()).toEqual([])

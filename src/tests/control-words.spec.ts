@@ -70,6 +70,7 @@ describe('a control word', () => {
     restore: () => Promise.reject(new NodeError('TURN_UNKNOWN', 'there is no such turn')),
     log: async () => [],
     resume: async () => false,
+    questions: { open: () => [], confirm: async () => null, deny: () => 0 },
     budget: () => Promise.reject(new NodeError('CONTROL_REFUSED', 'enough', { hint: 'sleep on it' })),
   }
 
@@ -143,6 +144,7 @@ describe('an extension of a budget', () => {
     const unused = () => Promise.reject(new TypeError('not asked'))
     const operations = {
       ...{ status: unused, undo: unused, redo: unused, restore: unused, log: unused, resume: unused },
+      questions: { open: () => [], confirm: async () => null, deny: () => 0 },
       budget: async (extension: Parameters<Operations['budget']>[0]) => {
         asked.push(extension)
         return budgetOf(extension ? 7_000_000 : 5_000_000)

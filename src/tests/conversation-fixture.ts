@@ -1,6 +1,7 @@
 import type { AgentParts } from '../agent/agent-parts.types.ts'
 import { createInbox } from '../agent/inbox.ts'
 import { createOutbox } from '../agent/outbox.ts'
+import { createQuestions } from '../agent/questions.ts'
 import { createTestLoop, type LoopOptions, type TestLoop } from '../agent/tests/loop-fixture.ts'
 import type { Channel, IncomingMessage, OutgoingMessage } from '../channels/channels.types.ts'
 import { createOwnerGate } from '../channels/owner-gate.ts'
@@ -19,7 +20,7 @@ export type TestChannel = Channel & {
   readonly hangUp: () => void
   /** Replies that arrived, in order. */
   readonly sent: OutgoingMessage[]
-  /** Resolves with the reply to a message, once it has arrived. */
+  /** Resolves with the reply to a message, once it has arrived; `question 1 of ID` with what is asked about it first. */
   readonly replyTo: (id: string) => Promise<OutgoingMessage>
   /** Whether a reply arrives; by default it does. */
   onSend: (message: OutgoingMessage) => Promise<boolean> | boolean
@@ -33,6 +34,10 @@ export const createTestChannel = (name = 'letters', { followUp = true } = {}): T
     const arrival = arrived.get(id) ?? Promise.withResolvers<OutgoingMessage>()
     arrived.set(id, arrival)
     return arrival
+  }
+  const nameOf = ({ kind, replyTo }: OutgoingMessage): string => {
+    const asked = channel.sent.filter((sent) => sent.kind === 'question' && sent.replyTo === replyTo).length
+    return kind === 'question' ? `question ${asked} of ${replyTo}` : replyTo
   }
   const channel: TestChannel = {
     name,
@@ -51,7 +56,7 @@ export const createTestChannel = (name = 'letters', { followUp = true } = {}): T
     send: async (message) => {
       if (!(await channel.onSend(message))) return false
       channel.sent.push(message)
-      arrivalOf(message.replyTo).resolve(message)
+      arrivalOf(nameOf(message)).resolve(message)
       return true
     },
   }
@@ -75,11 +80,19 @@ export type TestConversation = {
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
+/** Never in a hurry, and gone with the turn. */
+const UNHURRIED: Timing = {
+  random: () => 0,
+  wait: (_, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
+}
+
 /** Real stores, loop and twin under the conversation; `replace` changes single parts of the agent. */
 export const createTestConversation = (
   options: LoopOptions & {
     /** By default a control word is noted, and answered with itself. */
     readonly timing?: Timing
+    /** How long a question waits; for ever unless it is given. */
+    readonly questionTiming?: Timing
     readonly freeze?: (freeze: ConversationParts['freeze']) => ConversationParts['freeze']
     readonly answerControlWord?: (parts: AgentParts) => ConversationParts['answerControlWord']
   },
@@ -91,19 +104,30 @@ export const createTestConversation = (
   const controlWords: ControlWord[] = []
   const freeze = createFreeze(loop.parts.journal, loop.store.clock)
   const faults: unknown[] = []
-  const restart = (ownerId: string | null = OWNER): Conversation =>
-    createConversation({
+  const timing = options.timing ?? { wait: async () => {}, random: () => 0 }
+  const restart = (ownerId: string | null = OWNER): Conversation => {
+    const questions = createQuestions({
+      ...{ state: loop.store.state(), journal: loop.parts.journal, outbox, clock: loop.store.clock },
+      timing: options.questionTiming ?? UNHURRIED,
+      onAsked: (channel) => restarted.send(channel),
+    })
+    const restarted = createConversation({
       ...{ inbox, outbox, journal: loop.parts.journal },
       freeze: options.freeze?.(freeze) ?? freeze,
-      timing: options.timing ?? { wait: async () => {}, random: () => 0 },
+      ...{ timing, questions, note: loop.parts.gate.note },
       ownerGate: createOwnerGate(ownerId),
-      agentParts: async () => replace(loop.parts),
+      agentParts: async () => replace({ ...loop.parts, questions }),
       answerControlWord: async (word, intent) => {
         controlWords.push(word)
+        const { channel } = intent
+        if (word === 'no') return `said no to ${questions.deny(channel)}`
+        if (word.startsWith('confirm ')) return `confirmed: ${questions.confirm(channel, word.slice(8))}`
         return (await options.answerControlWord?.(loop.parts)(word, intent)) ?? `answer to ${word}`
       },
       onFatal: (error) => faults.push(error),
     })
+    return restarted
+  }
   const conversation = restart()
   return {
     ...{ loop, inbox, outbox, conversation, controlWords, faults, restart, freeze },

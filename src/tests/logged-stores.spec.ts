@@ -195,7 +195,15 @@ describe('what the journal does not hold is told too', () => {
   ] as const)('the decision %j as %s, without its detail', (how, told) => {
     using logged = createLogged()
     const entry: DecisionEntry = {
-      ...{ type: 'permission:bash:exec', turn: 't1', reason: CONTENT, rulesHash: 'h', ...how },
+      ...{
+        type: 'permission:bash:exec',
+        turn: 't1',
+        reason: CONTENT,
+        rulesHash: 'h',
+        rulesHead: null,
+        positions: null,
+        ...how,
+      },
       ...{ blockedBy: ['file#rule'], detail: { cmd: CONTENT } },
     }
     expect(logged.decisions.append(entry)).toBe(1)

@@ -99,7 +99,7 @@ describe('the record', () => {
     expect(await home.record.log(10)).toEqual([])
     createDecisionChain(home.state, systemClock).append({
       ...{ type: 'permission:bash:exec', turn: null, toolUseId: null, outcome: 'operator', blockedBy: [] },
-      ...{ reason: null, rulesHash: 'h', detail: {} },
+      ...{ reason: null, rulesHash: 'h', rulesHead: null, positions: null, detail: {} },
     })
     expect(await home.record.auditDecisions()).toEqual({ ok: true, count: 1 })
   })

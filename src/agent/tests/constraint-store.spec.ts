@@ -82,7 +82,7 @@ describe('the shipped rules', () => {
     const target = join(home.path, 'constraints')
     const install = () => installSeedRules(target, seeds.path, { state: store.path })
     const entry = { turn: null, toolUseId: null, type: 'permission:file:read', outcome: 'allowed' } as const
-    const rest = { blockedBy: [], reason: null, rulesHash: 'h', detail: {} }
+    const rest = { blockedBy: [], reason: null, rulesHash: 'h', rulesHead: null, positions: null, detail: {} }
     createDecisionChain(store.state(), store.clock).append({ ...entry, ...rest })
     expect(install).toThrow(
       expect.objectContaining({ code: 'RULES_UNREADABLE', hint: expect.stringContaining('backup') }),

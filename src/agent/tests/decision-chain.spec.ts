@@ -10,6 +10,8 @@ const entry = (cmd: string, outcome: DecisionEntry['outcome'] = 'allowed'): Deci
   blockedBy: outcome === 'blocked' ? ['rm#noRm'] : [],
   reason: outcome === 'blocked' ? 'rm#noRm: Nothing is removed.' : null,
   rulesHash: 'h',
+  rulesHead: null,
+  positions: null,
   detail: { cmd },
 })
 
@@ -51,6 +53,7 @@ describe('the chain of decisions', () => {
       at: 'at = at + 1',
       outcome: `outcome = 'operator'`,
       blocked_by: `blocked_by = '["other#rule"]'`,
+      positions: `positions = '{"other#rule":1}'`,
       salt: `salt = x'00'`,
       detail: `detail = '{"cmd":"innocent"}'`,
     }

@@ -62,7 +62,13 @@ const writes = {
   ),
   commits: codeOf(() => createCommitRecord(state).add(commit)),
   decisions: codeOf(() =>
-    createDecisionChain(state, systemClock).append({ ...decision, rulesHash: 'h', detail: { larger } }),
+    createDecisionChain(state, systemClock).append({
+      ...decision,
+      rulesHash: 'h',
+      rulesHead: null,
+      positions: null,
+      detail: { larger },
+    }),
   ),
 }
 state.close()

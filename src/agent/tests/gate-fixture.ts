@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import { parseRuleFile } from '../../constraint-language/parse-rule-file.ts'
 import type { Listener, Rule, RuleEvent } from '../../constraint-language/rule.types.ts'
-import { createConstraintEngine, createExplain, type Decision, type PermissionGate } from '../constraint-engine.ts'
+import { createConstraintEngine, createExplain, type PermissionGate } from '../constraint-engine.ts'
 import { loadRules, type RuleSet } from '../constraint-store.ts'
 import { createDecisionChain, type DecisionChain } from '../decision-chain.ts'
 import { createPermissionEventBuilder } from '../permission-event.ts'
 import { permissionFields } from '../permission-fields.ts'
+import type { Decision } from '../rule-engine.ts'
+import { createRulePositions } from '../rule-positions.ts'
 import type { PermissionQuestion } from '../tools/tool.types.ts'
 import { createTestClock, createTestState } from './state-fixture.ts'
 
@@ -20,14 +22,17 @@ export const parseRules = (files: Readonly<Record<string, string>>): RuleSet => 
     if (!parsed.ok) throw new Error(`${file}: ${JSON.stringify(parsed.faults)}`)
     return parsed.rules
   })
-  return { rules, hash: 'rules-of-this-test' }
+  const asking = new Set(Object.entries(files).flatMap(([file, body]) => (body.includes('confirmed') ? [file] : [])))
+  return { ...ruleSetOf(...rules), asking }
 }
 
 /** A rule whose predicate is code of the test, for what the language cannot say. */
 export const ruleOf = (key: string, test: (event: RuleEvent) => boolean, eventTypes: Listener['eventTypes'] = null) =>
   ({ key, sentence: `The sentence of ${key}.`, syncs: [{ block: [{ eventTypes, test }], waitFor: [] }] }) satisfies Rule
 
-export const ruleSetOf = (...rules: readonly Rule[]): RuleSet => ({ rules, hash: 'rules-of-this-test' })
+export const ruleSetOf = (...rules: readonly Rule[]): RuleSet => ({
+  ...{ rules, hash: 'rules-of-this-test', fileHashes: {}, asking: new Set<string>(), head: null },
+})
 
 export type DecisionRow = { type: string; outcome: string; blocked_by: string; reason: string; detail: string }
 
@@ -48,7 +53,7 @@ export const createTestGate = (ruleSet: RuleSet): TestGate => {
   const store = createTestState()
   const decisions = createDecisionChain(store.state(), store.clock)
   const build = createPermissionEventBuilder(store.clock, 'UTC')
-  const gate = createConstraintEngine({ ruleSet, build, decisions })
+  const gate = createConstraintEngine({ ruleSet, build, decisions, positions: createRulePositions(store.state()) })
   const decide = (question: PermissionQuestion) => gate.decide(question, { turn: 't1', toolUseId: 'toolu_1' })
   return {
     gate,
@@ -64,8 +69,8 @@ export const createTestGate = (ruleSet: RuleSet): TestGate => {
 
 /** Asks without recording, at a fixed time. */
 export const explainWith = (ruleSet: RuleSet) =>
-  createExplain(ruleSet, createPermissionEventBuilder(createTestClock(), 'UTC'))
+  createExplain(ruleSet, createPermissionEventBuilder(createTestClock(), 'UTC'), new Map())
 
 /** Keys of the rules that objected. */
 export const blockersOf = (decision: Decision): readonly string[] =>
-  decision.outcome === 'blocked' ? decision.blockedBy.map(({ by }) => by) : []
+  'blockedBy' in decision ? decision.blockedBy.map(({ by }) => by) : []

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { DecisionEntry } from '../decision-chain.ts'
 import { createLiveGate, createLiveRules } from '../live-rules.ts'
 import { createPermissionEventBuilder } from '../permission-event.ts'
+import { forgetfulPositions } from '../rule-positions.ts'
 import { createTestClock } from './state-fixture.ts'
 
 const NO_NOTES = `import { bSync, bThread, on } from 'plaited'
@@ -27,12 +28,13 @@ const openGate = () => {
   const decisions = {
     append: (entry: DecisionEntry) => rows.push(entry),
     appendAll: (entries: readonly DecisionEntry[]) => void rows.push(...entries),
+    recent: () => [],
     counts: () => ({ allowed: 0, blocked: 0 }),
     verify: () => ({ ok: true, count: 0 }) as const,
   }
   const build = createPermissionEventBuilder(createTestClock(), 'UTC')
   const rules = createLiveRules(folder)
-  const gate = createLiveGate({ rules, build, decisions })
+  const gate = createLiveGate({ rules, build, decisions, positions: forgetfulPositions })
   const write = () => gate.decide({ type: 'permission:file:write', input: { path: 'notes/a.md' } }, {})
   return { folder, put, rows, rules, write, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
 }

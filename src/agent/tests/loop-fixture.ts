@@ -14,6 +14,7 @@ import type { MessagesRequest } from '../model/scripted/messages-api.schemas.ts'
 import { createMessagesApi } from '../model/scripted/messages-api.ts'
 import type { Answer, Step, StepBlock } from '../model/scripted/messages-api.types.ts'
 import { createPermissionEventBuilder } from '../permission-event.ts'
+import { createRulePositions } from '../rule-positions.ts'
 import { createToolSet } from '../tools/tools.ts'
 import type { TurnProgress, TurnResult } from '../turn.types.ts'
 import type { WorkspaceRepo } from '../workspace/workspace.types.ts'
@@ -109,7 +110,10 @@ export const createTestLoop = (options: LoopOptions): TestLoop => {
       ruleSet: options.ruleSet ?? ruleSetOf(),
       build: createPermissionEventBuilder(clock, 'UTC'),
       decisions: createDecisionChain(state, clock),
+      positions: createRulePositions(state),
     }),
+    questions: { ask: async () => ({ why: 'nobody is asked here' }) },
+    proposals: { propose: ({ name }) => ({ name }) },
     sandbox: fakeSandbox(ran, options.runInSandbox),
     tools: createToolSet(),
     model: options.model ? options.model(connect) : connect({}),

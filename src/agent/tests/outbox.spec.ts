@@ -10,7 +10,7 @@ describe('the outbox', () => {
     const outbox = createOutbox(store.state(), store.clock)
     outbox.add(reply('t1'))
     outbox.add(reply('t1', 'another'))
-    expect(outbox.pending('cli')).toEqual([{ ...reply('t1'), answers: [], repeat: false }])
+    expect(outbox.pending('cli')).toEqual([{ ...reply('t1'), kind: 'reply', answers: [], repeat: false }])
   })
 
   test('gives replies in order, those of one channel only, until they are sent', () => {

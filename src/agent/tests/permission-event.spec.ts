@@ -124,6 +124,17 @@ describe('the event', () => {
     expect(detailOf('permission:memory:read', { query: 'x' })).toMatchObject({ hour: 23, weekday: 6 })
   })
 
+  test('is tainted by any label that is neither the owner’s nor ours, and nobody else can say so', () => {
+    const taintOf = (more: Record<string, unknown>) =>
+      detailOf('permission:memory:read', { query: 'x', ...more })['tainted']
+    expect(taintOf({})).toBe(false)
+    expect(taintOf({ taint: ['owner', 'system'] })).toBe(false)
+    expect(taintOf({ taint: ['owner', 'web:example.com'] })).toBe(true)
+    expect(taintOf({ argTaint: ['file:untrusted'] })).toBe(true)
+    expect(taintOf({ taint: ['a2a:x'], tainted: false })).toBe(true)
+    expect(refusalOf('permission:memory:read', { query: 'x', taint: 'owner' })).toBe('malformed')
+  })
+
   test('writes an amount as the decimal that it is', () => {
     expect(detailOf('permission:payment:send', { amountMicros: 12_500_000 })).toMatchObject({ amount: '12.5' })
     expect(detailOf('permission:payment:send', { amount: '6.5' })).toMatchObject({

@@ -21,6 +21,13 @@ describe('parseShellCommand', () => {
     expect(parsed.commands.find((command) => command.argv[0] === 'i')?.via).toBe('substitution')
   })
 
+  test('what sudo, env, xargs and the like run counts among the programs', () => {
+    expect(parseShellCommand('sudo -u bob /usr/bin/curl x').programs).toEqual(['sudo', 'bob', 'curl', 'x'])
+    expect(parseShellCommand('env A=1 wget').programs).toEqual(['env', 'wget'])
+    expect(parseShellCommand('ls | xargs -n 1 "$X" rm').programs).toEqual(['ls', 'xargs', '1', 'rm'])
+    expect(parseShellCommand('ls curl').programs).toEqual(['ls'])
+  })
+
   test('a script given to another shell is read, also behind sudo, env and eval', () => {
     for (const script of [
       `bash -c 'rm -rf /'`,

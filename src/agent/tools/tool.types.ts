@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { RuleSpec } from '../../constraint-spec/rule-spec.schemas.ts'
 import type { ToolOperation } from '../agent.types.ts'
 import type { PermissionInput, PermissionType } from '../permission-vocabulary.ts'
 
@@ -6,11 +7,14 @@ import type { PermissionInput, PermissionType } from '../permission-vocabulary.t
 export type PreparedCall = {
   /** One line for people: `write notes/a.md (12 bytes)`. */
   readonly summary: string
-  readonly action:
-    | { readonly kind: 'sandbox'; readonly operation: ToolOperation }
-    /** A payment: gated like everything else, and answered by the node itself. */
-    | { readonly kind: 'payment'; readonly input: PermissionInput<'permission:payment:send'> }
+  readonly action: CallAction
 }
+
+export type CallAction =
+  | { readonly kind: 'sandbox'; readonly operation: ToolOperation }
+  /** A payment: gated like everything else, and answered by the node itself. */
+  | { readonly kind: 'payment'; readonly input: PermissionInput<'permission:payment:send'> }
+  | { readonly kind: 'proposal'; readonly intent: string; readonly spec: RuleSpec }
 
 /** A tool as the model sees it. `prepare` is pure: it neither decides nor acts. */
 export type Tool<Input = never> = {

@@ -5,7 +5,8 @@ import type { ToolDefinition } from '../model/model.types.ts'
 import { bashTool } from './bash-tool.ts'
 import { editTool, globTool, grepTool, readTool, writeTool } from './file-tools.ts'
 import { payTool } from './pay-tool.ts'
-import type { PermissionQuestion, PreparedCall, Tool } from './tool.types.ts'
+import { proposeRuleTool } from './propose-rule-tool.ts'
+import type { CallAction, PermissionQuestion, PreparedCall, Tool } from './tool.types.ts'
 
 export type Prepared =
   { readonly ok: true; readonly call: PreparedCall } | { readonly ok: false; readonly message: string }
@@ -46,10 +47,20 @@ export const createToolSet = (): ToolSet => {
     ready(globTool),
     ready(grepTool),
     ready(payTool),
+    ready(proposeRuleTool),
   ]
   const byName = new Map(tools.map((tool) => [tool.definition.name, tool]))
   return { definitions: tools.map((tool) => tool.definition), find: (name) => byName.get(name) ?? null }
 }
+
+/** What the gate is asked about a call that no sandbox runs. */
+export const questionForAction = (action: Exclude<CallAction, { kind: 'sandbox' }>): PermissionQuestion =>
+  action.kind === 'payment'
+    ? { type: 'permission:payment:send', input: action.input }
+    : {
+        type: 'permission:constraint:add',
+        input: { name: action.spec.name, source: 'agent', eventTypes: [action.spec.event] },
+      }
 
 /** What the gate is asked about an operation. */
 export const questionFor = (operation: ToolOperation): PermissionQuestion => {

@@ -20,7 +20,7 @@ const TIMEOUT_MS = 120_000
 const EXIT_SIGNAL_BASE = 128
 
 /** What a killed program of ours can leave. */
-const LOCKS = ['index.lock', 'HEAD.lock', 'refs/heads/main.lock']
+const LOCKS = ['index.lock', 'HEAD.lock', 'ORIG_HEAD.lock', 'refs/heads/main.lock']
 
 export type RunOnGitDir = (
   request: Omit<ConfinedRequest, 'timeoutMs'> & {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { createRuleEngine } from '../../agent/constraint-engine.ts'
 import { createPermissionEventBuilder } from '../../agent/permission-event.ts'
 import { permissionVocabulary } from '../../agent/permission-vocabulary.ts'
+import { createRuleEngine } from '../../agent/rule-engine.ts'
 import { generateRules } from '../generate-rules.ts'
 import { FILE_WRITE, PERMISSION_EXAMPLES } from '../permission-examples.ts'
 

@@ -30,7 +30,9 @@ export const createCliChannel = (): CliChannel => {
     await Promise.all(heard)
     if (heard.length > 0) return true
     const [anyone] = speakers.values()
-    anyone?.progress({ kind: 'late-reply', text: message.text, repeat: message.repeat })
+    const { kind, text, repeat } = message
+    if (kind !== 'reply') (speakers.get(message.replyTo) ?? anyone)?.progress({ kind, text })
+    else anyone?.progress({ kind: 'late-reply', text, repeat })
     return anyone !== undefined
   }
   return {

@@ -18,8 +18,8 @@ export const renderProgress = (progress: ChannelProgress): string | null => {
     case 'joined':
       return '  joined   the turn that runs; one reply answers both'
     case 'call':
-      return progress.outcome === 'allowed'
-        ? `  allowed  ${safe(progress.summary)}`
+      return progress.outcome === 'allowed' || progress.outcome === 'asked'
+        ? `  ${progress.outcome.padEnd(7)}  ${safe(progress.summary)}`
         : `  ${progress.outcome}  ${safe(progress.summary)}\n           ${safe(progress.reason ?? '')}`
     case 'interrupted':
       return `  broken   this answer does not count: ${safe(progress.reason)}`
@@ -31,6 +31,9 @@ export const renderProgress = (progress: ChannelProgress): string | null => {
       const more = files.length > FILES_SHOWN ? ` and ${files.length - FILES_SHOWN} more` : ''
       return `  commit   ${sha.slice(0, SHORT_SHA)}  ${safe(subject)}  [${safe(names.join(', '))}${more}]`
     }
+    case 'question':
+    case 'notice':
+      return escapeUnsafeCharacters(progress.text)
     case 'late-reply':
       return `(answer to an earlier message${progress.repeat ? ', repeat' : ''}) ${escapeUnsafeCharacters(progress.text)}`
   }

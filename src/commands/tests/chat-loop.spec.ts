@@ -36,6 +36,7 @@ const createConversation = ({ endsAtStop = true } = {}) => {
   const begun: string[] = []
   let stops = 0
   const chat: Chat = {
+    isAsked: () => false,
     turn: (text) => {
       begun.push(text)
       const { promise, resolve } = Promise.withResolvers<'answered'>()
@@ -117,7 +118,7 @@ describe('at a terminal', () => {
 
   test('a turn that fails ends the chat with its fault', async () => {
     const terminal = createTerminal()
-    const chat: Chat = { turn: () => Promise.reject(new Error('the disk is full')) }
+    const chat: Chat = { isAsked: () => false, turn: () => Promise.reject(new Error('the disk is full')) }
     const talking = talk(terminal.lines, chat, { stop: async () => STOPPED })
     terminal.type('anything')
     expect(talking).rejects.toThrow('the disk is full')

@@ -3,13 +3,23 @@ import fc from 'fast-check'
 import { RE2JS } from 're2js'
 import { textForRe2 } from '../character-set.ts'
 import { compilePattern } from '../pattern.ts'
+import { createAutomaton } from '../pattern-automaton.ts'
 import { PatternRefusal, readPattern } from '../pattern-syntax.ts'
+import { bashOf, predicate } from './sample-rules.ts'
 
 /** What re2 says about the translated pattern, also for patterns that would run natively. */
 const re2Test = (source: string, flags: string, text: string): boolean =>
   RE2JS.compile(readPattern(source, flags).re2).test(textForRe2(text))
 
-describe('re2 and the native engine agree', () => {
+/** What a table says, also for patterns that would run natively. */
+const tableTest = (source: string, flags: string, text: string): boolean =>
+  createAutomaton(readPattern(source, flags).tree, { left: 1e7 })?.(text) ?? fail(source)
+
+const fail = (source: string): never => {
+  throw new Error(`no table for ${source}`)
+}
+
+describe('re2, tables and the native engine agree', () => {
   const texts = [
     '',
     'a',
@@ -67,8 +77,10 @@ describe('re2 and the native engine agree', () => {
       expect(() => readPattern(source, flags)).toThrow(PatternRefusal)
       return
     }
-    for (const text of texts)
-      expect([text, re2Test(source, flags, text)]).toEqual([text, new RegExp(source, flags).test(text)])
+    for (const text of texts) {
+      const native = new RegExp(source, flags).test(text)
+      expect([text, re2Test(source, flags, text), tableTest(source, flags, text)]).toEqual([text, native, native])
+    }
   })
 
   const character = fc.constantFrom(
@@ -137,8 +149,10 @@ describe('re2 and the native engine agree', () => {
       fc.array(text, { maxLength: 6 }),
       (source, flags, samples) => {
         fc.pre(source.length < 60 && !(flags.includes('i') && source.includes('\\u')))
-        for (const sample of samples)
-          expect(re2Test(source, flags, sample)).toBe(new RegExp(source, flags).test(sample))
+        for (const sample of samples) {
+          const native = new RegExp(source, flags).test(sample)
+          expect([re2Test(source, flags, sample), tableTest(source, flags, sample)]).toEqual([native, native])
+        }
       },
     )
     fc.assert(property, { numRuns: 1500 })
@@ -157,8 +171,8 @@ describe('time', () => {
     '^(([a-z])+.)+[A-Z]([a-z])+$',
   ]
 
-  test.each(explosive)('/%s/ takes re2, not backtracking', (source) => {
-    const compiled = compilePattern(source, '')
+  test.each(explosive)('/%s/ takes a table, not backtracking', (source) => {
+    const compiled = compilePattern(source, '', { left: 1e7 })
     expect(readPattern(source, '').paths).toBeGreaterThan(64)
     expect(compiled.test(`${'a'.repeat(30_000)}!`)).toBe(false)
   })
@@ -169,7 +183,20 @@ describe('time', () => {
     }
   })
 
-  test('cost grows with the pattern', () => {
-    expect(compilePattern('a*b{100}', '').costPerCharacter).toBeGreaterThan(compilePattern('a*b', '').costPerCharacter)
+  test('a table charges by the text alone, what is too large for one by the pattern too', () => {
+    const charge = (source: string, left = 1e6) => compilePattern(source, '', { left }).stepsPerCharacter
+    expect(charge('a*b{100}')).toBe(charge('a*b'))
+    const large = '(a|b)*a(a|b){30}[78]'
+    expect(charge(large)).toBeGreaterThan(charge('a*b') * 100)
+    expect(charge('a*b', 0)).toBeGreaterThan(charge('a*b'))
+    expect(compilePattern(large, '', { left: 1e6 }).test(`a${'b'.repeat(30)}7`)).toBe(true)
+  })
+
+  test('a hostile pattern is refused by the step limit before it starts', () => {
+    const hostile = predicate(
+      "on('permission:bash:exec', ({ detail }) => /[ab]*a[ab]{60}a[ab]{60}[78]/.test(detail.cmd))",
+    )
+    expect(() => hostile.test(bashOf('ab'.repeat(5000)))).toThrow('step limit')
+    expect(hostile.test(bashOf('ab'.repeat(500)))).toBe(false)
   })
 })

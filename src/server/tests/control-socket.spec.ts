@@ -38,6 +38,8 @@ const STATUS: NodeStatus = {
   sandbox: { mode: 'unavailable', reason: 'no bwrap', mend: 'install it' },
   git: 'git',
   ratchet: 'advisory',
+  ruleFaults: [],
+  retired: [],
   frozen: false,
   runningTurn: 't1',
   turn: { id: 't1', since: 1_800_000_000_000, steps: 2, doing: 'tool', tool: 'bash' },
@@ -68,6 +70,8 @@ const answers: Operations = {
   events: async ({ after, limit }) => [
     { seq: after + limit, at: 1, turn: null, type: 'turn.start', ref: null, payload: { deep: [null] } },
   ],
+  proposeRule: async (rule) => ({ name: rule.kind, does: 'does', words: 'words', code: 'bcdfghjk' }),
+  confirmRule: async (code) => `added by ${code}`,
   execute: async () => ({ kind: 'text', text: 'read', truncated: true }),
   auditDecisions: async () => ({ ok: false, seq: 3, fault: 'its fields were changed' }),
   budget: async (extension) => ({ ...BUDGET, turnCapMicros: extension?.micros ?? 0 }),

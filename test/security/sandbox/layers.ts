@@ -25,7 +25,7 @@ export const createGateJudge = (): ((operations: readonly ToolOperation[]) => Ga
   try {
     const rules = join(home, 'constraints')
     installSeedRules(rules, SEED_RULES, { state: join(home, 'events.sqlite') })
-    const explain = createExplain(loadRules(rules), createPermissionEventBuilder(systemClock, 'UTC'))
+    const explain = createExplain(loadRules(rules), createPermissionEventBuilder(systemClock, 'UTC'), new Map())
     return (operations) =>
       operations.some((operation) => {
         const { type, input } = questionFor(operation)

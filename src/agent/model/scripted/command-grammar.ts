@@ -1,3 +1,5 @@
+import { parseTemplateWords } from '../../../constraint-spec/template-words.ts'
+
 /** A command of the scripted model, as the owner types it. */
 export type Command =
   | { readonly kind: 'write'; readonly path: string; readonly text: string }
@@ -7,7 +9,7 @@ export type Command =
   | { readonly kind: 'find'; readonly words: string }
   | { readonly kind: 'run'; readonly command: string }
   | { readonly kind: 'pay'; readonly amount: string; readonly payee: string }
-  | { readonly kind: 'never'; readonly rule: string }
+  | { readonly kind: 'rule'; readonly words: string }
   | { readonly kind: 'recall'; readonly words: string }
   | { readonly kind: 'remember'; readonly text: string }
   | { readonly kind: 'undo' }
@@ -51,6 +53,7 @@ const parseCommand = (part: string): Command | null => {
   const line = part.trimEnd()
   if (line === 'undo the last change') return { kind: 'undo' }
   if (line === 'list') return { kind: 'list', path: null }
+  if (parseTemplateWords(line) !== null) return { kind: 'rule', words: line }
   const [, verb, rest] = /^([a-z]+) ([\s\S]+)$/.exec(part) ?? []
   if (verb === undefined || rest === undefined || rest.trim() === '') return null
   return verb === 'write' || verb === 'append' ? parseTextCommand(verb, rest) : parseArgumentCommand(verb, rest.trim())
@@ -73,7 +76,7 @@ const parseArgumentCommand = (verb: string, argument: string): Command | null =>
     case 'run':
       return { kind: 'run', command: argument }
     case 'never':
-      return { kind: 'never', rule: argument }
+      return { kind: 'rule', words: `never ${argument}` }
     case 'remember':
       return { kind: 'remember', text: unescapeText(argument) }
     case 'pay': {

@@ -5,6 +5,7 @@
  * playing them again over the tool results that came after that block. It keeps no state, so a restart in the middle of
  * a turn goes on where it stopped. It quotes results as they came and says nothing that a tool did not say.
  */
+import { parseTemplateWords, TEMPLATE_FORMS } from '../../../constraint-spec/template-words.ts'
 import { COMMAND_FORMS, type Command, parseCommands } from './command-grammar.ts'
 import type { MessagesRequest, RequestBlock } from './messages-api.schemas.ts'
 import type { Step } from './messages-api.types.ts'
@@ -170,14 +171,20 @@ const quotedCall = (command: QuotedCommand): { readonly call: ToolCall; readonly
       const { amount, payee } = command
       return { call: { name: 'pay', input: { amount, payee } }, title: `pay ${amount} to ${payee}` }
     }
-    case 'never':
-      return { call: { name: 'never', input: { rule: command.rule } }, title: `never ${command.rule}` }
+    case 'rule':
+      return { call: proposeCall(command.words), title: command.words }
     case 'recall':
       return { call: { name: 'recall', input: { query: command.words } }, title: `recall ${command.words}` }
     case 'remember':
       return { call: { name: 'remember', input: { text: command.text } }, title: `remember ${command.text}` }
   }
 }
+
+/** The template grammar; what has none of its forms is refused by the tool, which says what is wrong. */
+const proposeCall = (words: string): ToolCall => ({
+  name: 'propose_rule',
+  input: { intent: words, spec: parseTemplateWords(words) ?? { words, forms: TEMPLATE_FORMS } },
+})
 
 /** What a command will do once the node has the tool for it. */
 const PURPOSES: Readonly<Record<Command['kind'], string>> = {
@@ -188,7 +195,7 @@ const PURPOSES: Readonly<Record<Command['kind'], string>> = {
   find: 'search the workspace',
   run: 'run a shell command',
   pay: 'send a payment within your rules',
-  never: 'turn a sentence of yours into a rule that the node then keeps',
+  rule: 'turn a sentence of yours into a rule that the node then keeps',
   recall: 'search past conversations',
   remember: 'keep a note for later conversations',
   undo: 'revert the last change',

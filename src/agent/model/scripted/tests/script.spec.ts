@@ -206,6 +206,9 @@ describe('a part that has not landed', () => {
       input: { text: 'milk' },
     })
     expect(callOf(conversation('recall milk', [], ['recall']))).toEqual({ name: 'recall', input: { query: 'milk' } })
-    expect(callOf(conversation('never pay', [], ['never']))).toEqual({ name: 'never', input: { rule: 'pay' } })
+    expect(callOf(conversation('never pay more than $5', [], ['propose_rule']))).toMatchObject({
+      name: 'propose_rule',
+      input: { intent: 'never pay more than $5', spec: { event: 'permission:payment:send' } },
+    })
   })
 })

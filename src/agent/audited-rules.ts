@@ -1,0 +1,78 @@
+/**
+ * The rules, held to what was signed: at the start and whenever a file or the history changes they are audited before they
+ * decide anything again. While something differs every action is refused, with what differs as the reason.
+ *
+ * The first audit walks the whole history and lets the process do other things meanwhile. Later ones walk what is new, and
+ * read the files: 25 ms for a thousand rules, before the next decision. A record that is changed while the node runs is
+ * found at the next audit: it decides nothing.
+ */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { auditHistory, auditHistoryNow } from '../constraint-history/audit-history.ts'
+import type { Anchor, AuditOptions, HistoryAudit } from '../constraint-history/history.types.ts'
+import type { RuleSet } from './constraint-store.ts'
+import { type LiveRules, refuseEverything } from './live-rules.ts'
+import type { RuleAnchor } from './rule-anchor.ts'
+
+/** Faults told in one refusal; the others are in `constrain verify`. */
+const FAULTS_TOLD_MAX = 3
+
+export type AuditedRules = LiveRules & {
+  /** The newest audit: its faults are what the owner has to be told. */
+  readonly audit: () => HistoryAudit
+}
+
+export type AuditedRulesOptions = {
+  readonly folder: string
+  readonly rules: LiveRules
+  readonly anchor: RuleAnchor
+  /** The keeper is another user: then nobody but root may be able to change a file. */
+  readonly ownedByRoot: boolean
+}
+
+/** Audits the rules and keeps them audited. What is wrong with them is no error here: everything is refused then. */
+export const createAuditedRules = async (options: AuditedRulesOptions): Promise<AuditedRules> => {
+  const { folder, rules, anchor, ownedByRoot } = options
+  const stored = (): AuditOptions => ({ folder, ownedByRoot, anchor: anchor.read() })
+  /** Audited by this process, and in order. */
+  let known: Anchor | null = null
+  let seen = readMark(folder)
+  let seenRules = rules.current()
+  let audit: HistoryAudit = await auditHistory(stored())
+  let inForce = seenRules
+  const settle = (): void => {
+    inForce = audit.faults.length === 0 ? { ...seenRules, head: audit.head?.head ?? null } : refuse(audit)
+    if (audit.faults.length > 0 || audit.head === null || audit.head.head === known?.head) return
+    known = audit.head
+    if (anchor.read()?.head !== known.head) anchor.write(known)
+  }
+  settle()
+  return {
+    audit: () => audit,
+    current: () => {
+      const mark = readMark(folder)
+      const current = rules.current()
+      if (mark === seen && current === seenRules) return inForce
+      seen = mark
+      seenRules = current
+      audit = auditHistoryNow(known === null ? stored() : { ...stored(), anchor: known, sinceAnchor: true })
+      settle()
+      return inForce
+    },
+  }
+}
+
+const refuse = ({ faults }: HistoryAudit): RuleSet => {
+  const told = faults.slice(0, FAULTS_TOLD_MAX).map(({ what, mend }) => `${what} (${mend})`)
+  const more = faults.length > told.length ? `; and ${faults.length - told.length} more` : ''
+  return refuseEverything('tampered-rules', `the rules are not what was signed: ${told.join('; ')}${more}`)
+}
+
+/** Changes when the keeper begins to add a rule, and when it is done. */
+const readMark = (folder: string): string =>
+  ['constraint-keys.json', 'appending.json', 'refs/heads/main']
+    .map((name) => {
+      const found = statSync(join(folder, '.git', name), { bigint: true, throwIfNoEntry: false })
+      return found === undefined ? 'none' : `${found.size}:${found.mtimeNs}:${found.ino}`
+    })
+    .join()

@@ -1,0 +1,66 @@
+/**
+ * What the owner reads before they confirm a call: our words and the call's own arguments, all of them, with every
+ * character that could deceive shown as an escape. A call that is too long to be shown is not asked about.
+ */
+import { describeSpec } from '../constraint-spec/describe-spec.ts'
+import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
+import type { ToolOperation } from './agent.types.ts'
+import type { Blocker } from './rule-engine.ts'
+import type { CallAction } from './tools/tool.types.ts'
+
+/** Characters of a call that an owner can be expected to read. */
+const SHOWN_CHARACTERS_MAX = 6000
+
+/** null when it is too long to be judged by a person. */
+export const describeQuestion = (action: CallAction, blockedBy: readonly Blocker[]): string | null => {
+  const call = describeAction(action)
+  if (call.length > SHOWN_CHARACTERS_MAX) return null
+  const because = blockedBy.map(({ by, sentence }) => `Because of ${by}: ${sentence}`)
+  return escapeUnsafeCharacters([call, ...because].join('\n'))
+}
+
+const describeAction = (action: CallAction): string => {
+  if (action.kind === 'sandbox') return describeOperation(action.operation)
+  if (action.kind === 'payment') return describePayment(action.input)
+  return ['propose a rule', field('which', describeSpec(action.spec).does)].join('\n')
+}
+
+const describePayment = (input: Readonly<Record<string, unknown>>): string =>
+  ['pay', ...Object.entries(input).map(([name, value]) => field(name, String(value)))].join('\n')
+
+const describeOperation = (operation: ToolOperation): string => {
+  switch (operation.kind) {
+    case 'bash':
+      return [
+        'bash',
+        field('command', operation.command),
+        field('folder', '/workspace'),
+        time(operation.timeoutMs),
+      ].join('\n')
+    case 'write':
+      return ['write', field('path', operation.path), field('content', operation.content)].join('\n')
+    case 'edit':
+      return [
+        `edit${operation.replaceAll ? ' (every occurrence)' : ''}`,
+        field('path', operation.path),
+        marked('-', operation.oldString),
+        marked('+', operation.newString),
+      ].join('\n')
+    case 'read':
+      return ['read', field('path', operation.path)].join('\n')
+    case 'glob':
+    case 'grep':
+      return [operation.kind, field('pattern', operation.pattern), field('path', operation.path)].join('\n')
+  }
+}
+
+const field = (name: string, value: string): string =>
+  value.includes('\n') ? `  ${name}:\n${marked('|', value)}` : `  ${name}: ${value}`
+
+const time = (ms: number): string => `  at most ${Math.round(ms / 1000)} s`
+
+const marked = (mark: string, text: string): string =>
+  text
+    .split('\n')
+    .map((line) => `  ${mark} ${line}`)
+    .join('\n')

@@ -1,0 +1,42 @@
+import { OWNER_LANE, OWNER_PRINCIPAL } from './journal.ts'
+import type { State } from './persistence.ts'
+
+export type ProposalState = 'open' | 'adding' | 'added' | 'refused'
+
+export type ProposalRow = {
+  readonly seq: number
+  readonly at: number
+  readonly name: string
+  readonly source: string
+  readonly examples: string
+  readonly sha256: string
+  readonly does: string
+  readonly who: string
+  readonly intent: string
+  readonly channel: string
+  readonly code_hash: string
+}
+
+type NewRow = Omit<ProposalRow, 'seq' | 'code_hash'> & { readonly codeHash: string }
+
+/** Proposed rules as they are stored. */
+export const createProposalRows = (state: State) => {
+  const { database } = state
+  const inState = database.query<ProposalRow, [string]>('select * from rule_proposals where state = ? order by seq')
+  const insert = database.query<undefined, [NewRow & { readonly lane: string; readonly principal: string }]>(
+    `insert into rule_proposals
+       (at, name, source, examples, sha256, does, who, intent, channel, code_hash, lane, principal)
+     values ($at, $name, $source, $examples, $sha256, $does, $who, $intent, $channel, $codeHash, $lane, $principal)`,
+  )
+  const mark = database.query<undefined, [string, number]>('update rule_proposals set state = ? where seq = ?')
+  return {
+    inState: (wanted: ProposalState): readonly ProposalRow[] => inState.all(wanted),
+    add: (row: NewRow): void =>
+      state.transaction(
+        'rule.proposal',
+        () => void insert.run({ ...row, lane: OWNER_LANE, principal: OWNER_PRINCIPAL }),
+      ),
+    mark: (seq: number, to: ProposalState): void =>
+      state.transaction('rule.proposal.mark', () => void mark.run(to, seq)),
+  }
+}

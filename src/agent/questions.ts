@@ -1,0 +1,173 @@
+/**
+ * What the node asks its owner before a call that a rule lets through only with their word. The question is a message of
+ * its own, built by our code; its code never reaches the model. It binds one event (`confirmation.ts`), counts once, and
+ * is answered with no when nobody answers in time, the turn is stopped, or the node restarts.
+ */
+import type { Clock } from '../utils/clock.ts'
+import type { Timing } from '../utils/timing.ts'
+import { createConfirmationCode, hashConfirmationCode } from './confirmation-code.ts'
+import { type Journal, OWNER_LANE, OWNER_PRINCIPAL } from './journal.ts'
+import type { Outbox } from './outbox.ts'
+import type { State } from './persistence.ts'
+
+/** Questions that one turn may ask; an owner who is asked more often stops reading. */
+const QUESTIONS_OF_TURN_MAX = 3
+const ANSWER_WITHIN_MS = 10 * 60_000
+/** Codes that fit no question close the open ones: somebody is guessing. */
+const WRONG_CODES_MAX = 5
+
+export type Question = {
+  readonly turn: string
+  readonly toolUseId: string
+  readonly channel: string
+  /** The message that the turn began with. */
+  readonly replyTo: string
+  readonly senderId: string
+  /** What is asked about, in our words. */
+  readonly summary: string
+  readonly digest: string
+}
+
+/** As the event carries it. */
+export type Confirmation = { readonly by: string; readonly at: number; readonly digest: string }
+
+/** `summary` is what is asked. */
+export type OpenQuestion = { readonly at: number; readonly channel: string; readonly summary: string }
+
+export type Questions = {
+  /** Resolves when it is answered; null is no, with `why` in words for the model. */
+  readonly ask: (question: Question, signal: AbortSignal) => Promise<Confirmation | { readonly why: string }>
+  /** The owner's answer by code; false when no open question of the channel has this code. */
+  readonly confirm: (channel: string, code: string) => boolean
+  /** No to every open question of the channel; how many there were. */
+  readonly deny: (channel: string) => number
+  readonly open: () => readonly OpenQuestion[]
+  /** A restart is a no: call it before anything runs. */
+  readonly closeAbandoned: () => void
+}
+
+type Parts = {
+  readonly state: State
+  readonly journal: Journal
+  readonly outbox: Pick<Outbox, 'add'>
+  readonly clock: Clock
+  readonly timing: Timing
+  /** A question waits in the outbox. */
+  readonly onAsked: (channel: string) => void
+}
+
+type Row = {
+  seq: number
+  at: number
+  turn: string
+  channel: string
+  summary: string
+  digest: string
+  code_hash: string
+}
+
+const NO_TIME = 'the owner did not answer in time'
+const SAID_NO = 'the owner said no'
+const STOPPED = 'the turn was ended'
+
+export const createQuestions = (parts: Parts): Questions => {
+  const { journal, outbox, clock, timing, onAsked } = parts
+  const rows = createRows(parts.state)
+  const waiting = new Map<number, (answer: Confirmation | { readonly why: string }) => void>()
+  let wrongCodes = 0
+
+  const close = (row: Row, answer: 'confirmed' | { readonly why: string }): void => {
+    const at = clock.now()
+    const why = answer === 'confirmed' ? null : answer.why
+    journal.transaction('question.answered', () => {
+      rows.close(row.seq, { at, why })
+      journal.append({ type: 'question.answered', turn: row.turn, payload: { question: row.seq, why } })
+    })
+    waiting.get(row.seq)?.(answer === 'confirmed' ? { by: 'owner', at, digest: row.digest } : answer)
+    waiting.delete(row.seq)
+  }
+  const closeAll = (open: readonly Row[], why: string): void => {
+    for (const row of open) close(row, { why })
+  }
+
+  const store = (question: Question, code: string): number =>
+    journal.transaction('question.asked', () => {
+      const number = rows.countOf(question.turn) + 1
+      const seq = rows.add(question, { at: clock.now(), codeHash: hashConfirmationCode(code) })
+      const { turn, channel, replyTo, summary } = question
+      journal.append({ type: 'question.asked', turn, payload: { question: seq, summary } })
+      outbox.add({ key: `${turn}/q${number}`, kind: 'question', channel, turn, replyTo, text: wordsOf(summary, code) })
+      return seq
+    })
+
+  return {
+    ask: async (question, signal) => {
+      if (rows.countOf(question.turn) >= QUESTIONS_OF_TURN_MAX) {
+        return { why: `the owner has been asked ${QUESTIONS_OF_TURN_MAX} times in this turn already` }
+      }
+      const seq = store(question, createConfirmationCode())
+      const answered = Promise.withResolvers<Confirmation | { readonly why: string }>()
+      waiting.set(seq, answered.resolve)
+      onAsked(question.channel)
+      const over = new AbortController()
+      const ending = AbortSignal.any([signal, over.signal])
+      void timing.wait(ANSWER_WITHIN_MS, ending).then(() => {
+        const why = signal.aborted ? STOPPED : NO_TIME
+        const row = rows.open().find((open) => open.seq === seq)
+        if (row) close(row, { why })
+        else answered.resolve({ why })
+      })
+      return answered.promise.finally(() => over.abort())
+    },
+    confirm: (channel, code) => {
+      const open = rows.open().filter((question) => question.channel === channel)
+      const row = open.find(({ code_hash }) => code_hash === hashConfirmationCode(code))
+      if (row) {
+        wrongCodes = 0
+        close(row, 'confirmed')
+        return true
+      }
+      if (++wrongCodes >= WRONG_CODES_MAX) closeAll(open, `${WRONG_CODES_MAX} wrong codes came`)
+      return false
+    },
+    deny: (channel) => {
+      const open = rows.open().filter((row) => row.channel === channel)
+      closeAll(open, SAID_NO)
+      return open.length
+    },
+    open: rows.open,
+    closeAbandoned: () => closeAll(rows.open(), 'the node restarted before there was an answer'),
+  }
+}
+
+const createRows = (state: State) => {
+  const { database } = state
+  const open = database.query<Row, []>(
+    `select seq, at, turn, channel, summary, digest, code_hash from questions where state = 'open' order by seq`,
+  )
+  const count = database.query<{ count: number }, [string]>('select count(*) as count from questions where turn = ?')
+  const insert = database.query<
+    { seq: number },
+    [number, string, string, string, string, string, string, string, string]
+  >(
+    `insert into questions (at, turn, tool_use_id, channel, summary, digest, code_hash, lane, principal)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?) returning seq`,
+  )
+  const close = database.query<undefined, [string, number, string | null, number]>(
+    'update questions set state = ?, answered_at = ?, why = ? where seq = ?',
+  )
+  return {
+    open: () => open.all(),
+    countOf: (turn: string): number => count.get(turn)?.count ?? 0,
+    add: (
+      { turn, toolUseId, channel, summary, digest }: Question,
+      { at, codeHash }: { readonly at: number; readonly codeHash: string },
+    ): number =>
+      insert.get(at, turn, toolUseId, channel, summary, digest, codeHash, OWNER_LANE, OWNER_PRINCIPAL)?.seq ?? 0,
+    close: (seq: number, { at, why }: { readonly at: number; readonly why: string | null }): void =>
+      void close.run(why === null ? 'confirmed' : 'denied', at, why, seq),
+  }
+}
+
+const wordsOf = (summary: string, code: string): string =>
+  `May I do this?\n${summary}\nAnswer ${code} and I do exactly this, once. Say no, or nothing for ${ANSWER_WITHIN_MS / 60_000} minutes, and I do not.`

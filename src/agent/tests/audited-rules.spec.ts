@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'bun:test'
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createTestHome, request, type TestHome } from '../../keeper/tests/keeper-fixture.ts'
+import { createAuditedRules } from '../audited-rules.ts'
+import { loadRules, readRuleHistories } from '../constraint-store.ts'
+import { createLiveRules } from '../live-rules.ts'
+import { createRuleAnchor } from '../rule-anchor.ts'
+import { createTestState, type TestState } from './state-fixture.ts'
+
+const openRules = async (home: TestHome, store: TestState) => {
+  const folder = home.folders.constraints
+  const anchor = createRuleAnchor(store.state(), store.clock)
+  const rules = createLiveRules(folder)
+  const audited = await createAuditedRules({ folder, rules, anchor, ownedByRoot: false })
+  return { ...audited, anchor, keys: () => audited.current().rules.map(({ key }) => key) }
+}
+
+const REFUSING = ['tampered-rules']
+
+describe('rules in force', () => {
+  test('are those that were signed, and one that is added holds at once', async () => {
+    using home = createTestHome()
+    using store = createTestState()
+    const keeper = home.open()
+    const rules = await openRules(home, store)
+    expect(rules.keys()).toEqual(['first#first', 'second#second'])
+    keeper.handle(request('third'))
+    expect(rules.keys()).toEqual(['first#first', 'second#second', 'third#added'])
+    expect(rules.anchor.read()).toEqual(rules.audit().head)
+    expect(rules.audit()).toMatchObject({ faults: [], head: { count: 3 } })
+    expect(rules.current()).toBe(rules.current())
+  })
+
+  test('are not those that are retired', async () => {
+    using home = createTestHome()
+    using store = createTestState()
+    home.open().retire({ name: 'first', who: 'user 0', reason: 'it was wrong' })
+    expect((await openRules(home, store)).keys()).toEqual(['second#second'])
+    expect(readRuleHistories(home.folders.constraints).get('first')).toMatchObject({
+      record: { who: 'plaited' },
+      retirement: { who: 'user 0', reason: 'it was wrong' },
+    })
+    home.open().retire({ name: 'second', who: 'user 0', reason: 'it too' })
+    expect(loadRules(home.folders.constraints).rules).toEqual([])
+  })
+
+  test('are none while a file differs: everything is refused with what differs, until it is put back', async () => {
+    using home = createTestHome()
+    using store = createTestState()
+    home.open()
+    const rules = await openRules(home, store)
+    const text = readFileSync(home.path('first.ts'))
+    for (const change of [
+      () => writeFileSync(home.path('first.ts'), `${text}\n// and more`),
+      () => writeFileSync(home.path('extra.ts'), text),
+      () => rmSync(home.path('second.ts')),
+    ]) {
+      using other = createTestHome()
+      cpSync(home.folders.constraints, other.folders.constraints, { recursive: true })
+      change()
+      expect(rules.keys()).toEqual(REFUSING)
+      expect(rules.current().rules[0]?.sentence).toMatch(/(first|extra|second)\.ts/)
+      rmSync(home.folders.constraints, { recursive: true })
+      cpSync(other.folders.constraints, home.folders.constraints, { recursive: true })
+      expect(rules.keys()).toEqual(['first#first', 'second#second'])
+    }
+  })
+
+  test('are none when they were set back while the node was away, or never signed', async () => {
+    using home = createTestHome()
+    using store = createTestState()
+    const keeper = home.open()
+    const older = join(home.root, 'older')
+    cpSync(home.folders.constraints, older, { recursive: true })
+    keeper.handle(request('third'))
+    expect((await openRules(home, store)).keys()).toHaveLength(3)
+    rmSync(home.folders.constraints, { recursive: true })
+    renameSync(older, home.folders.constraints)
+    const rules = await openRules(home, store)
+    expect(rules.keys()).toEqual(REFUSING)
+    expect(rules.audit().faults[0]?.what).toContain('this node has seen 3 commits')
+    expect(rules.anchor.read()?.count).toBe(3)
+    using fresh = createTestState()
+    rmSync(home.path('.git'), { recursive: true })
+    expect((await openRules(home, fresh)).keys()).toEqual(REFUSING)
+  })
+
+  test('hold while the keeper is adding one, which counts as soon as its file is there', async () => {
+    using home = createTestHome()
+    using store = createTestState()
+    home.open()
+    const rules = await openRules(home, store)
+    const seen: unknown[] = []
+    home.open({ atPoint: (point) => seen.push([point, rules.keys().length]) }).handle(request('third'))
+    expect(seen).toEqual([
+      ...[
+        ['planned', 2],
+        ['record', 2],
+        ['rule', 3],
+        ['objects', 3],
+        ['branch', 3],
+        ['done', 3],
+      ],
+    ])
+    expect(rules.audit()).toMatchObject({ faults: [], pending: null, head: { count: 3 } })
+  })
+})

@@ -1,0 +1,77 @@
+/** Rules from the command line: proposed in words or as a file, and confirmed by a code. */
+import { readFileSync, statSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import type { Proposed } from '../agent/proposals.ts'
+import { callerFolder } from '../config.ts'
+import { SOURCE_BYTES_MAX } from '../constraint-language/limits.ts'
+import type { RuleDraft } from '../operations.ts'
+import { printableJson } from '../utils/escape-unsafe-characters.ts'
+import { NodeError } from '../utils/node-error.ts'
+import type { Invocation, RunCommand } from './command.types.ts'
+import { withOperations } from './with-operations.ts'
+
+export const runConstrainPropose: RunCommand = async (invocation) => {
+  const words = invocation.positionals.slice(1).join(' ')
+  if (words === '') throw usage('constrain propose takes a sentence', 'constrain propose never allow payments over $3')
+  return propose(invocation, { kind: 'words', words })
+}
+
+export const runConstrainConfirm: RunCommand = async (invocation) => {
+  const [, code, ...extra] = invocation.positionals
+  if (code === undefined || extra.length > 0) throw usage('constrain confirm takes one code', 'constrain confirm CODE')
+  return confirm(invocation, code)
+}
+
+/** Asks for the code at a terminal; a script runs it twice, the second time with `--yes CODE`. */
+export const runConstrainAdd: RunCommand = async (invocation) => {
+  const [, path, ...extra] = invocation.positionals
+  if (path === undefined || extra.length > 0) throw usage('constrain add takes one file', 'constrain add my-rule.ts')
+  const { yes } = invocation.values
+  return typeof yes === 'string' ? confirm(invocation, yes) : propose(invocation, readDraft(path))
+}
+
+const usage = (message: string, example: string): NodeError =>
+  new NodeError('USAGE', message, { hint: `such as: plaited ${example}` })
+
+const readDraft = (given: string): RuleDraft => {
+  const path = resolve(callerFolder(), given)
+  try {
+    const { size } = statSync(path)
+    if (size > SOURCE_BYTES_MAX) throw new Error(`it has ${size} bytes, and a rule at most ${SOURCE_BYTES_MAX}`)
+    return { kind: 'file', name: basename(path, '.ts'), source: readFileSync(path, 'utf8') }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new NodeError('USAGE', `cannot read ${path}: ${reason}`, {
+      hint: 'name a rule file, such as my-rule.ts',
+      cause: error,
+    })
+  }
+}
+
+const propose = async (invocation: Invocation, draft: RuleDraft): Promise<number> => {
+  const { io, json } = invocation
+  const proposed = await withOperations(invocation, (operations) => operations.proposeRule(draft))
+  io.out(`${json ? printableJson(proposed) : proposed.words}\n`)
+  if (!io.isTerminal || json) return 0
+  return (await asksForCode(invocation, proposed)) ? confirm(invocation, proposed.code) : 1
+}
+
+const asksForCode = async ({ io, signal }: Invocation, { code }: Proposed): Promise<boolean> => {
+  const terminal = createInterface({ input: io.stdin, output: process.stdout })
+  try {
+    const said = await terminal.question('code> ', { signal })
+    if (said.trim().toLowerCase() === code) return true
+    io.out('Nothing was added.\n')
+    return false
+  } finally {
+    terminal.close()
+  }
+}
+
+const confirm = async (invocation: Invocation, code: string): Promise<number> => {
+  const { io, json } = invocation
+  const said = await withOperations(invocation, (operations) => operations.confirmRule(code.trim().toLowerCase()))
+  io.out(json ? `${printableJson({ added: said })}\n` : `${said}\n`)
+  return 0
+}

@@ -1,0 +1,167 @@
+/**
+ * Whether the rules on disk are the ones that were signed: each commit by a key of the history, each adding one rule or one
+ * retirement and changing nothing, the files equal to the newest commit, and the anchor (what this node has seen before) an
+ * ancestor of it, since a rollback to older rules is signed all the same.
+ *
+ * The audit is a generator that pauses every few milliseconds: `auditHistory` lets the process answer others meanwhile,
+ * `auditHistoryNow` runs through. It reads, and mends nothing. It cannot see that a whole home was set back, anchor included.
+ */
+import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runSteps, runStepsGently, type Steps } from '../utils/steps.ts'
+import { objectId, type Tree } from './git-objects.ts'
+import type { AuditFault, AuditOptions, HistoryAudit } from './history.types.ts'
+import { readPending } from './pending-append.ts'
+import { gitDirOf, hasBranch, readBranch, readKeys } from './repository.ts'
+import { parseFileName } from './rule-records.ts'
+import { createVerifier } from './ssh-signature.ts'
+import { walkHistory } from './walk-history.ts'
+
+/** Faults that are told; a folder that was replaced has thousands. */
+const FAULTS_MAX = 20
+/** Files between two pauses: about 2 ms. */
+const FILES_PER_PAUSE = 64
+/** The largest file of a rule is its record, 256 KiB. */
+const FILE_BYTES_MAX = 256 * 1024
+/** A keeper that works each time an audit looks is none of ours. */
+const ATTEMPTS_MAX = 3
+const OTHERS_WRITE = 0o022
+/** What of the repository says which history counts; its objects prove themselves. */
+const GUARDED_PARTS = ['', 'refs', 'refs/heads', 'refs/heads/main', 'constraint-keys.json']
+
+/** Lets others have their turn meanwhile. */
+export const auditHistory = (options: AuditOptions): Promise<HistoryAudit> => runStepsGently(auditSteps(options))
+
+export const auditHistoryNow = (options: AuditOptions): HistoryAudit => runSteps(auditSteps(options))
+
+const RESTORE = 'restore data/constraints from a backup'
+
+/** Once more when the keeper added a rule meanwhile: what then differs may be what it was doing. */
+const auditSteps = function* (options: AuditOptions): Steps<HistoryAudit> {
+  for (let attempt = 1; ; attempt++) {
+    const before = readStamp(options.folder)
+    const audit = yield* auditOnce(options)
+    if (audit.faults.length === 0 || attempt === ATTEMPTS_MAX || readStamp(options.folder) === before) return audit
+  }
+}
+
+const readStamp = (folder: string): string => JSON.stringify([readBranch(folder), readPending(folder)])
+
+const auditOnce = function* (options: AuditOptions): Steps<HistoryAudit> {
+  const { folder } = options
+  const keys = readKeys(folder)
+  const head = readBranch(folder)
+  const nothing = { head: null, rules: [], retired: [], pending: null }
+  if (keys === 'broken' || (head === null && hasBranch(folder))) {
+    const part = keys === 'broken' ? 'constraint-keys.json' : 'refs/heads/main'
+    return { ...nothing, faults: [{ what: `${join(gitDirOf(folder), part)} was changed`, mend: RESTORE }] }
+  }
+  if (keys === null || head === null) return { ...nothing, faults: unsignedFaults(options) }
+  const isSigned = createVerifier(keys.keys.map(({ publicKey }) => publicKey))
+  const walk = yield* walkHistory(options, { head, isSigned })
+  const pending = readPending(folder)
+  const faults = [...walk.faults, ...(pending === 'broken' ? [brokenPending(folder)] : [])]
+  const expected = new Map(walk.tree)
+  const allowed = new Map<string, string>()
+  for (const { name, content } of pending === null || pending === 'broken' ? [] : pending.files)
+    if (!expected.has(name)) allowed.set(name, objectId('blob', Buffer.from(content)))
+  if (walk.tree !== null) faults.push(...(yield* fileFaults(options, { expected, allowed })))
+  const files = [...expected.keys()].flatMap((file) => parseFileName(file) ?? [])
+  return {
+    faults: faults.slice(0, FAULTS_MAX),
+    head: walk.count === null ? null : { head, count: walk.count },
+    rules: files.filter(({ part }) => part === 'rule').map(({ name }) => name),
+    retired: files.filter(({ part }) => part === 'retirement').map(({ name }) => name),
+    pending:
+      pending === null || pending === 'broken' ? null : (parseFileName(pending.files[0]?.name ?? '')?.name ?? null),
+  }
+}
+
+const unsignedFaults = ({ folder, anchor }: AuditOptions): readonly AuditFault[] => [
+  anchor === null
+    ? {
+        what: `the rules in ${folder} are not signed`,
+        mend: 'the keeper signs them at its start when they are the shipped ones; propose others with: plaited constrain add FILE',
+      }
+    : {
+        what: `the history of the rules in ${folder} is gone: ${anchor.count} commits up to ${anchor.head}`,
+        mend: RESTORE,
+      },
+]
+
+const brokenPending = (folder: string): AuditFault => ({
+  what: `${join(gitDirOf(folder), 'appending.json')} was changed`,
+  mend: 'remove it, and add the rule again that was being added',
+})
+
+type Expectation = {
+  readonly expected: Tree
+  /** Files of a rule that is being added: they may be there. */
+  readonly allowed: Tree
+}
+
+/** Compares the folder with the tree of the newest commit. */
+const fileFaults = function* (
+  { folder, ownedByRoot = false }: AuditOptions,
+  { expected, allowed }: Expectation,
+): Steps<readonly AuditFault[]> {
+  const faults: AuditFault[] = []
+  const present = new Set(namesIn(folder))
+  for (const name of expected.keys()) {
+    if (!present.has(name)) faults.push({ what: `${join(folder, name)} is missing`, mend: RESTORE })
+  }
+  if (ownedByRoot) {
+    const guarded = [folder, ...GUARDED_PARTS.map((part) => join(gitDirOf(folder), part))]
+    faults.push(...guarded.filter((path) => !isRootsAlone(path)).map(notGuarded))
+  }
+  let seen = 0
+  for (const name of present) {
+    if (++seen % FILES_PER_PAUSE === 0) yield
+    const path = join(folder, name)
+    const fault = contentFault(path, expected.get(name) ?? allowed.get(name) ?? null)
+    if (fault !== null) faults.push(fault)
+    else if (ownedByRoot && !isRootsAlone(path)) faults.push(notGuarded(path))
+    if (faults.length >= FAULTS_MAX) break
+  }
+  return faults
+}
+
+const namesIn = (folder: string): readonly string[] => {
+  try {
+    return readdirSync(folder).filter((name) => name !== '.git')
+  } catch {
+    return [] // every file is then missing
+  }
+}
+
+const contentFault = (path: string, id: string | null): AuditFault | null => {
+  if (id === null) {
+    return {
+      what: `${path} was never signed`,
+      mend: 'move it elsewhere; rules are added with: plaited constrain add FILE',
+    }
+  }
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return { what: `${path} is missing`, mend: RESTORE }
+  if (!found.isFile()) return { what: `${path} is not a regular file`, mend: RESTORE }
+  if (found.size > FILE_BYTES_MAX) return { what: `${path} is not what was signed`, mend: RESTORE }
+  return readId(path) === id ? null : { what: `${path} is not what was signed`, mend: RESTORE }
+}
+
+const readId = (path: string): string | null => {
+  try {
+    return objectId('blob', readFileSync(path))
+  } catch {
+    return null // it cannot be read, so nothing proves it
+  }
+}
+
+const isRootsAlone = (path: string): boolean => {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found !== undefined && found.uid === 0 && (found.mode & OTHERS_WRITE) === 0
+}
+
+const notGuarded = (path: string): AuditFault => ({
+  what: `others than root can change ${path}`,
+  mend: `chown root:root ${path} && chmod go-w ${path}, then look at what it holds`,
+})

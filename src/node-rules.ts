@@ -1,0 +1,131 @@
+/**
+ * The rules of a node: held to what the keeper signed before anything is decided, and grown only by the keeper, after the
+ * owner's code.
+ */
+import type { AgentParts } from './agent/agent-parts.types.ts'
+import { type AuditedRules, createAuditedRules } from './agent/audited-rules.ts'
+import { readRuleHistories } from './agent/constraint-store.ts'
+import type { DecisionChain } from './agent/decision-chain.ts'
+import { createDecisionHeads } from './agent/decision-heads.ts'
+import type { Journal } from './agent/journal.ts'
+import { openLiveRules } from './agent/live-rules.ts'
+import type { Outbox } from './agent/outbox.ts'
+import type { State } from './agent/persistence.ts'
+import { createProposals } from './agent/proposals.ts'
+import { createQuestions } from './agent/questions.ts'
+import { createRuleAnchor } from './agent/rule-anchor.ts'
+import { createRuleAcceptance } from './constraint-acceptance/rule-acceptance.ts'
+import { readPublicKeys } from './constraint-history/repository.ts'
+import type { Home } from './home.ts'
+import type { NodeStatus, Operations } from './operations.ts'
+import { beginHistory, reachKeeper, readRatchet } from './reach-keeper.ts'
+import { createAskedHere, createRuleOperations, createTurnProposals, openAsked } from './rule-proposals.ts'
+import type { Clock } from './utils/clock.ts'
+import { NodeError } from './utils/node-error.ts'
+import { systemTiming } from './utils/timing.ts'
+
+/** What was decided since the last signed end of the chain could be cut off unseen. */
+const SIGN_EVERY_MS = 3_600_000
+
+type Place = { readonly home: Home; readonly state: State; readonly clock: Clock }
+
+/** Signs a new home's rules, and audits those of every home. What is wrong with them is told by the gate, by refusing. */
+export const openAuditedRules = async ({ home, state, clock }: Place): Promise<AuditedRules> => {
+  await tolerateKeeper(() => beginHistory(home)) // the audit tells it
+  return createAuditedRules({
+    folder: home.constraints,
+    rules: await openLiveRules(home.constraints),
+    anchor: createRuleAnchor(state, clock),
+    ownedByRoot: readRatchet(home) === 'enforced',
+  })
+}
+
+/** The part of the status that is about rules. */
+export const describeRules = (
+  home: Home,
+  rules: AuditedRules,
+): Pick<NodeStatus, 'rules' | 'ratchet' | 'ruleFaults' | 'retired'> => ({
+  rules: rules.current().rules.length,
+  ratchet: readRatchet(home),
+  ruleFaults: rules.audit().faults.map(({ what, mend }) => `${what} (${mend})`),
+  retired: readRetired(home),
+})
+
+/** Rules that a person retired, with why. */
+export const readRetired = (home: Home): NodeStatus['retired'] =>
+  [...readRuleHistories(home.constraints).values()].flatMap(({ retirement }) =>
+    retirement === null ? [] : [{ rule: retirement.rule, at: retirement.at, reason: retirement.reason }],
+  )
+
+/** Everything that waits for the owner's word, and what their word does. */
+export const createAsking = ({
+  home,
+  state,
+  clock,
+  journal,
+  outbox,
+  decisions,
+  rules,
+  send,
+}: Place & {
+  readonly journal: Journal
+  readonly outbox: Outbox
+  readonly decisions: DecisionChain
+  readonly rules: AuditedRules
+  /** Something waits in the outbox of a channel. */
+  readonly send: (channel: string) => void
+}) => {
+  const questions = createQuestions({ ...{ state, journal, outbox, clock }, timing: systemTiming, onAsked: send })
+  const proposals = createProposals({
+    ...{ state, journal, clock, decisions, rules: rules.current },
+    acceptance: createRuleAcceptance(),
+    add: (rule) => reachKeeper(home).append(rule),
+  })
+  proposals.settleInterrupted()
+  const asked = { questions, proposals }
+  const turnProposals: AgentParts['proposals'] = createTurnProposals({
+    ...{ proposals, outbox, transaction: state.transaction, onProposed: send },
+  })
+  return {
+    /** For a turn. */
+    agentParts: { questions, proposals: turnProposals },
+    /** For the conversation. */
+    questions: { open: () => openAsked(asked), closeAbandoned: questions.closeAbandoned },
+    /** For the words that come from one channel. */
+    here: (intent: Parameters<typeof createAskedHere>[1]) => createAskedHere(asked, intent),
+    operations: createRuleOperations(proposals),
+  }
+}
+
+export type SignedDecisions = {
+  readonly audit: Operations['auditDecisions']
+  /** Has the end of the chain signed every hour until the signal aborts. */
+  readonly signHourly: (signal: AbortSignal) => void
+  readonly signEnd: () => Promise<void>
+}
+
+/** The chain of decisions, and the ends of it that the keeper has signed. */
+export const createSignedDecisions = (
+  { home, state }: Pick<Place, 'home' | 'state'>,
+  decisions: DecisionChain,
+): SignedDecisions => {
+  const heads = createDecisionHeads(state)
+  const signEnd = () => tolerateKeeper(() => heads.sign((end) => reachKeeper(home).signDecisionHead(end)))
+  return {
+    audit: async () => heads.verify(decisions, readPublicKeys(home.constraints)),
+    signEnd,
+    signHourly: (signal) => {
+      const timer = setInterval(() => void signEnd(), SIGN_EVERY_MS)
+      signal.addEventListener('abort', () => clearInterval(timer))
+    },
+  }
+}
+
+/** A keeper that cannot be asked keeps nothing from working; what it did not sign, the next audit tells. */
+const tolerateKeeper = async (task: () => Promise<void>): Promise<void> => {
+  try {
+    await task()
+  } catch (error) {
+    if (!(error instanceof NodeError)) throw error
+  }
+}
