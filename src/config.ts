@@ -8,6 +8,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import type { SandboxLimits, SandboxMode } from './agent/sandbox/sandbox.types.ts'
 import { parseSandboxLimits, SANDBOX_LIMITS } from './agent/sandbox/sandbox-limits.ts'
+import { CHANNEL_ADAPTERS } from './channel-adapters.ts'
 import { type Home, homePaths } from './home.ts'
 import { LOG_LEVELS, type LogLevel } from './utils/log.ts'
 import { MICROS_PER_UNIT, parseMicros } from './utils/micros.ts'
@@ -27,6 +28,26 @@ const CAP_MICROS_MAX = 1_000_000 * MICROS_PER_UNIT
 const DEFAULT_MODEL = 'claude-sonnet-5-5'
 /** Uid and gid of tool calls when the node itself runs as root. */
 const DEFAULT_SANDBOX_USER = '10001:10000'
+
+/** The local channel may be named too; it is always there. */
+const LOCAL_PROVIDER = 'cli'
+
+/** What the owner most likely meant, for the hint. */
+const namespacedForm = (id: string): string => {
+  if (/^\d+$/.test(id)) return `a bare number could be of any provider; write github:${id} or telegram:${id}`
+  if (id.includes('@') && !id.includes(':'))
+    return 'an e-mail address is nobody’s proof; write atproto:did:..., github:123'
+  return 'must name its provider: atproto:did:..., github:123'
+}
+
+const providerNames = (list: string): readonly string[] => [
+  ...new Set(
+    list
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  ),
+]
 
 const isTimezone = (zone: string): boolean => {
   try {
@@ -86,10 +107,23 @@ export const variables = {
     .optional()
     .describe('log on stderr: `silent`, `error`, `warn`, `info` or `debug`; unset, only `start` logs: `info`'),
   OWNER_ID: text
-    .regex(/^[a-z]+:[\x21-\x7e]+$/, 'must name its provider: atproto:did:..., github:123')
+    .regex(/^[a-z]+:[\x21-\x7e]+$/, { error: ({ input }) => namespacedForm(String(input)) })
     .transform((id) => (id.startsWith('did:') ? `atproto:${id}` : id))
     .optional()
     .describe('who the owner is on channels that reach beyond this machine'),
+  CHANNEL_PROVIDER: text
+    .transform(providerNames)
+    .superRefine((names, context) => {
+      const known = [LOCAL_PROVIDER, ...CHANNEL_ADAPTERS.map(({ name }) => name)]
+      for (const name of names.filter((given) => !known.includes(given))) {
+        context.addIssue({
+          code: 'custom',
+          message: `names ${JSON.stringify(name)}, which is none of ${known.join(', ')}`,
+        })
+      }
+    })
+    .optional()
+    .describe('where the owner talks to the node besides this machine: `bluesky`, or several with commas'),
   ANTHROPIC_API_KEY: text
     .regex(/^[\x21-\x7e]+$/, 'holds characters that no key has (a space or a line break?)')
     .optional()
@@ -97,6 +131,13 @@ export const variables = {
 } as const
 
 const schema = z.object(variables)
+
+/** Variables of the adapters: each adapter judges its own, when it is loaded. */
+const adapterVariables: ReadonlyMap<string, { readonly secret: boolean }> = new Map(
+  CHANNEL_ADAPTERS.flatMap(({ settings }) =>
+    Object.entries(settings).map(([name, { secret = false }]) => [name, { secret }] as const),
+  ),
+)
 
 export type Config = {
   readonly home: Home
@@ -117,15 +158,25 @@ export type Config = {
   readonly sandboxMode: SandboxMode
   readonly sandboxLimits: SandboxLimits
   readonly ownerId: string | null
+  /** Channels besides the local one, in the order in which they were named. */
+  readonly channels: readonly string[]
+  /** Variables of the adapters that are no secrets, as they were given. */
+  readonly channelSettings: Readonly<Record<string, string>>
   /** null: each command has its own default. */
   readonly logLevel: LogLevel | null
 }
 
-export type Secrets = { readonly anthropicApiKey: string | null }
+export type Secrets = {
+  readonly anthropicApiKey: string | null
+  /** Variables of the adapters that are secrets. */
+  readonly channelSettings: Readonly<Record<string, string>>
+}
 
 /** What must never leave the process but to its service. */
-export const secretValues = (secrets: Secrets): readonly string[] =>
-  Object.values(secrets).filter((secret) => secret !== null)
+export const secretValues = ({ anthropicApiKey, channelSettings }: Secrets): readonly string[] => [
+  ...(anthropicApiKey === null ? [] : [anthropicApiKey]),
+  ...Object.values(channelSettings),
+]
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -161,6 +212,7 @@ export const readConfig = (
       hint: `set it in the environment or in ${home.configFile}, or write --model scripted`,
     })
   }
+  const adapters = readAdapterVariables(environment, fromFile)
   const scripted = values.PLAITED_MODEL === 'scripted' || values.ANTHROPIC_API_KEY === undefined
   const [uid, gid] = values.PLAITED_SANDBOX_UID.split(':').map(Number)
   return {
@@ -180,10 +232,25 @@ export const readConfig = (
       sandboxMode: values.PLAITED_SANDBOX,
       sandboxLimits: values.PLAITED_SANDBOX_LIMITS ?? SANDBOX_LIMITS,
       ownerId: values.OWNER_ID ?? null,
+      channels: (values.CHANNEL_PROVIDER ?? []).filter((name) => name !== LOCAL_PROVIDER),
+      channelSettings: adapters.settings,
       logLevel: values.PLAITED_LOG ?? null,
     },
-    secrets: { anthropicApiKey: values.ANTHROPIC_API_KEY ?? null },
+    secrets: { anthropicApiKey: values.ANTHROPIC_API_KEY ?? null, channelSettings: adapters.secrets },
   }
+}
+
+const readAdapterVariables = (
+  environment: Environment,
+  fromFile: Readonly<Record<string, string>>,
+): { readonly settings: Readonly<Record<string, string>>; readonly secrets: Readonly<Record<string, string>> } => {
+  const settings: Record<string, string> = {}
+  const secrets: Record<string, string> = {}
+  for (const [name, { secret }] of adapterVariables) {
+    const value = emptyToAbsent(environment[name]) ?? emptyToAbsent(fromFile[name])
+    if (value !== undefined) (secret ? secrets : settings)[name] = value
+  }
+  return { settings, secrets }
 }
 
 /** Where the home is, without looking into it. @throws {NodeError} USAGE when `--home` is empty. */
@@ -225,10 +292,10 @@ const readConfigFile = (path: string): Readonly<Record<string, string>> => {
     if (!match) throw invalid(`line ${index + 1} is not NAME=value`, 'quotes and export are not needed')
     const [, name = '', value = ''] = match
     if (name === 'PLAITED_HOME') throw invalid(`line ${index + 1}: ${name} cannot be set in the home`, 'use --home')
-    if (!Object.hasOwn(variables, name)) {
+    if (!Object.hasOwn(variables, name) && !adapterVariables.has(name)) {
       throw invalid(
         `line ${index + 1}: ${name} is not a setting`,
-        `the settings are ${Object.keys(variables).join(', ')}`,
+        `the settings are ${[...Object.keys(variables), ...adapterVariables.keys()].join(', ')}`,
       )
     }
     values[name] = value.replace(/^(["'])(.*)\1$/, '$2')

@@ -5,11 +5,11 @@
  * a turn runs joins it before the model is asked again; a control word does not wait at all.
  */
 import type { InboundMessage } from './agent/inbox.ts'
+import { createChannelLines } from './channel-lines.ts'
 import type { Channel } from './channels/channels.types.ts'
-import { createReplySender, type ReplySender } from './channels/reply-sender.ts'
 import { createControlDesk } from './control-desk.ts'
 import type { ConversationParts, StopCause, StopReport } from './conversation.types.ts'
-import { endTurn, QUEUE_LOOK_MAX, startTurn } from './open-turn.ts'
+import { QUEUE_LOOK_MAX, recordDismissed } from './open-turn.ts'
 import { createTurnLane } from './turn-lane.ts'
 import { createTurnRunner } from './turn-runner.ts'
 
@@ -47,62 +47,68 @@ export const createConversation = (given: ConversationParts): Conversation => {
   }
   const parts = { ...given, onFatal }
   const { inbox } = parts
-  const channels = new Map<string, Channel>()
-  const senders = new Map<string, ReplySender>()
-  const send = (channel: string): void => senders.get(channel)?.wake()
+  const lines = createChannelLines(parts)
 
   const queued = (): readonly InboundMessage[] => inbox.queued(QUEUE_LOOK_MAX).filter((message) => !desk.has(message))
-  const turns = createTurnRunner(parts, channels, queued)
+  const turns = createTurnRunner(parts, { ...lines, queued })
+
+  const queuedBefore = (by: InboundMessage | null): readonly InboundMessage[] => {
+    const waiting = queued()
+    const end = waiting.findIndex((message) => message.messageId === by?.messageId)
+    return end < 0 ? waiting : waiting.slice(0, end)
+  }
+
+  /** A backlog is not answered message by message: beyond the first look, one answer per channel and look. */
+  const dismiss = (waiting: readonly InboundMessage[], { together }: { readonly together: boolean }): void => {
+    const groups = together ? [...Map.groupBy(waiting, ({ channel }) => channel).values()] : waiting.map((one) => [one])
+    for (const [first, ...rest] of groups) {
+      if (!first) continue
+      recordDismissed(parts, [first, ...rest], NOT_BEGUN)
+      lines.send(first.channel)
+    }
+  }
 
   const stop = async (cause: StopCause, by: InboundMessage | null = null): Promise<StopReport> => {
     const ended = turns.abort() // before anything is written: a full disk must not keep a turn running
     lane.leaveInterrupted()
     const frozen = cause === 'word' ? parts.freeze.noteStop() : parts.freeze.isFrozen()
-    const waiting = queued()
-    const end = waiting.findIndex((message) => message.messageId === by?.messageId)
-    const dismissed = end < 0 ? waiting : waiting.slice(0, end)
-    for (const message of dismissed) {
-      const started = startTurn(parts, message)
-      if (started) endTurn(parts, started, NOT_BEGUN)
-      send(message.channel)
+    let dismissed = 0
+    for (let waiting = queuedBefore(by); waiting.length > 0; waiting = queuedBefore(by)) {
+      dismiss(waiting, { together: dismissed > 0 })
+      dismissed += waiting.length
     }
     await ended
     lane.wake()
-    return { stopped: ended !== null, dismissed: dismissed.length, frozen }
+    return { stopped: ended !== null, dismissed, frozen }
   }
 
-  const desk = createControlDesk(parts, { stop: (message) => stop('word', message), onAnswered: send })
-  const lane = createTurnLane(parts, { turns, desk, queued, hasFailed: () => failed, onEnded: send })
+  const desk = createControlDesk(parts, { stop: (message) => stop('word', message), onAnswered: lines.send })
+  const lane = createTurnLane(parts, { turns, desk, queued, hasFailed: () => failed, onEnded: lines.send })
 
   const idle = async (): Promise<void> => {
     await desk.idle() // a STOP wakes the lane when it is done
     await lane.idle()
-    await Promise.all([...senders.values()].map((sender) => sender.idle()))
+    await lines.idle()
   }
 
   parts.questions.closeAbandoned()
 
   return {
     serve: async (channel, signal) => {
-      channels.set(channel.name, channel)
-      const sender = createReplySender(parts, channel, signal)
-      senders.set(channel.name, sender)
+      lines.open(channel, signal)
       signal.addEventListener('abort', turns.shutDown, { once: true })
       if (signal.aborted) turns.shutDown()
-      sender.wake()
       lane.wake()
-      for await (const { id, senderId, text, followUp = false } of channel.poll(signal)) {
-        const message = { channel: channel.name, messageId: id, senderId, text, followUp }
-        if (inbox.accept(message)) desk.take(message)
-        sender.wake()
+      await lines.poll(channel, signal, (taken) => {
+        for (const message of taken) desk.take(message)
         lane.wake()
-      }
+      })
       await idle()
     },
     stop: (cause) => stop(cause),
     shutDown: turns.shutDown,
     runningTurn: turns.running,
-    send,
+    send: lines.send,
     openWords: desk.count,
     idle,
     exclusive: lane.exclusive,

@@ -1,25 +1,49 @@
 import type { OwnerIntent } from './agent/agent.types.ts'
 import type { AgentParts } from './agent/agent-parts.types.ts'
-import type { Inbox } from './agent/inbox.ts'
+import type { KeptAttachment } from './agent/attachments.ts'
+import type { ChannelMemory } from './agent/channel-memory.ts'
+import type { InboundMessage, Inbox } from './agent/inbox.ts'
 import type { LifecycleEvent } from './agent/lifecycle-vocabulary.ts'
+import type { LinkedIdentities } from './agent/linked-identities.ts'
 import type { Outbox } from './agent/outbox.ts'
 import type { Questions } from './agent/questions.ts'
+import type { Strangers } from './agent/strangers.ts'
 import type { Turn } from './agent/turn.types.ts'
+import type { ChannelError } from './channels/channel-error.ts'
+import type { ChannelHealth } from './channels/channel-health.ts'
+import type { IncomingAttachment } from './channels/channels.types.ts'
+import type { LinkDesk } from './channels/link-desk.ts'
 import type { OwnerGate } from './channels/owner-gate.ts'
 import type { ControlWord } from './control-words.ts'
 import type { Freeze } from './freeze.ts'
+import type { Redactor } from './utils/redact.ts'
 import type { Timing } from './utils/timing.ts'
 
 export type ConversationParts = {
   readonly inbox: Inbox
   readonly outbox: Outbox
   readonly ownerGate: OwnerGate
+  readonly memory: ChannelMemory
+  readonly strangers: Strangers
+  readonly links: LinkedIdentities
+  readonly linkDesk: LinkDesk
+  readonly health: ChannelHealth
+  /** Fetches what came with a message of the owner's. Does not reject: what could not be had is a refusal in the row. */
+  readonly keepAttachments: (
+    message: InboundMessage,
+    files: readonly IncomingAttachment[],
+    signal: AbortSignal,
+  ) => Promise<readonly KeptAttachment[]>
   readonly journal: AgentParts['journal']
   readonly freeze: Freeze
   readonly questions: Pick<Questions, 'open' | 'closeAbandoned'>
   /** Tells the rules what has happened. */
   readonly note: (event: LifecycleEvent) => void
-  /** Between attempts at sending a reply. */
+  /** Takes known secrets out of what an adapter says was wrong, before it is kept. */
+  readonly redact: Redactor
+  /** A channel failed at something; what it was doing is tried again, or was a courtesy. Must not throw. */
+  readonly onChannelFault: (channel: string, doing: ChannelWork, error: ChannelError) => void
+  /** Between attempts at sending a reply, and at asking for messages. */
   readonly timing: Timing
   /** Made at the first turn: loading a model costs more than starting the node. */
   readonly agentParts: () => Promise<AgentParts>
@@ -27,6 +51,8 @@ export type ConversationParts = {
   /** The state can no longer be written (disk full): nothing is taken any more, the node must end. */
   readonly onFatal: (error: unknown) => void
 }
+
+export type ChannelWork = 'poll' | 'send' | 'ack' | 'typing'
 
 /** A turn that has been opened in the journal. */
 export type StartedTurn = Pick<Turn, 'id' | 'intent'>

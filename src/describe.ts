@@ -28,7 +28,9 @@ export const describeStatus = (status: NodeStatus): string => {
     `turn      ${turn ? describeTurn(turn) : 'none running'}; ${status.queued} queued`,
     `decisions ${status.decisions.allowed} allowed, ${status.decisions.blocked} blocked`,
     `spent     ${describePeriod(status.budget.day)} today, ${describePeriod(status.budget.month)} this month`,
-    ...(status.strangers > 0 ? [`strangers ${status.strangers} messages refused`] : []),
+    ...status.channels.map(describeChannel),
+    ...(status.strangers > 0 ? [`strangers ${describeStrangers(status.strangers)}`] : []),
+    ...(status.abandoned > 0 ? [`given up  ${status.abandoned} parts of replies; 'plaited events' says which`] : []),
     ...(lastError ? [`error     ${describeTime(lastError.at)} UTC: ${escapeUnsafeCharacters(lastError.message)}`] : []),
   ].join('\n')
 }
@@ -38,6 +40,14 @@ export const GIT_NAMES: Readonly<Record<NodeStatus['git'], string>> = {
   git: 'kept by the git of this machine',
   'isomorphic-git': 'kept by isomorphic-git, because this machine has no git',
   unknown: 'unknown while the node is silent',
+}
+
+const describeStrangers = (count: number): string =>
+  `${count} message${count === 1 ? '' : 's'} from strangers, unanswered`
+
+const describeChannel = ({ name, state, since, reason, mend }: NodeStatus['channels'][number]): string => {
+  const fault = reason === null ? '' : ` since ${describeTime(since)} UTC: ${escapeUnsafeCharacters(reason)}`
+  return `channel   ${name}: ${state === 'new' ? 'not heard of yet' : state}${fault}${mend === null ? '' : ` (${mend})`}`
 }
 
 const describeNode = ({ state, pid, upSeconds }: NodeStatus): string => {

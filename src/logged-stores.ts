@@ -29,6 +29,9 @@ const ROWS: Partial<Readonly<Record<JournalEventType, readonly ['debug' | 'info'
   'turn.resume': ['warn', 'turn.resume'],
   'turn.end': ['info', 'turn.end'],
   'message.refused': ['warn', 'message.refused'],
+  'reply.abandoned': ['warn', 'reply.abandoned'],
+  'identity.link': ['warn', 'identity.link'],
+  'identity.unlink': ['info', 'identity.unlink'],
   'model.request': ['debug', 'model.request'],
   'model.message': ['info', 'model.reply'],
   'model.error': ['warn', 'model.fault'],
@@ -74,8 +77,8 @@ export const logStores = <Stores extends LoggedStores>(stores: Stores, log: Node
         outbox.unsent(key)
         log.warn('reply.kept', { reply: key })
       },
-      sent: (key) => {
-        outbox.sent(key)
+      sent: (key, id) => {
+        outbox.sent(key, id)
         log.info('reply.sent', { reply: key })
       },
     } satisfies Outbox,

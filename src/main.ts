@@ -1,14 +1,26 @@
 /** The node as a service: HTTP, control socket and channels, until a signal. */
 import { type Config, modelName, type Secrets } from './config.ts'
 import { logControlFault, type NodeLog, toError } from './node-log.ts'
+import type { ChannelPorts } from './open-channels.ts'
 import type { Operations } from './operations.ts'
 import { startPublicServer } from './server/public-server.ts'
 import { systemClock } from './utils/clock.ts'
 
 export const runService = async (
-  { config, secrets, log }: { readonly config: Config; readonly secrets: Secrets; readonly log: NodeLog },
+  {
+    config,
+    secrets,
+    log,
+    announce,
+  }: {
+    readonly config: Config
+    readonly secrets: Secrets
+    readonly log: NodeLog
+    /** Shows whoever started it something that must not be logged. */
+    readonly announce: (text: string) => void
+  },
   signal: AbortSignal,
-  onReady: (ready: { readonly url: string }) => void,
+  onReady: (ready: { readonly url: string; readonly channels: readonly string[] }) => void,
 ): Promise<void> => {
   const startedAt = systemClock.now()
   const disposals: (() => Promise<void>)[] = []
@@ -17,16 +29,18 @@ export const runService = async (
     // Health first: whoever waits for the start to answer need not wait for rules, workspace and sandbox.
     const http = startPublicServer(config)
     disposals.push(http.close)
-    const [{ createNode }, { startControlServer }] = await Promise.all([
+    const [{ createNode }, { startControlServer }, { requireChannels }] = await Promise.all([
       import('./node.ts'),
       import('./server/control-server.ts'),
+      import('./open-channels.ts'),
     ])
-    const node = await createNode({ config, secrets, log })
+    const openChannels = (ports: ChannelPorts) => requireChannels({ config, secrets }, ports)
+    const node = await createNode({ config, secrets, log, announce, openChannels })
     disposals.push(node.close)
     const control = startControlServer(config.home.controlSocket, node.operations, logControlFault(log))
     disposals.push(control.close)
     log.info('node.ready', { url: http.url })
-    onReady({ url: http.url })
+    onReady({ url: http.url, channels: config.channels })
     await Promise.all([node.serve(signal), logSandbox(node.operations, log)])
   } catch (error) {
     log.error('node.failed', { error: toError(error) })

@@ -37,6 +37,12 @@ const EVENTS = {
   'control.failed': z.object({ path: text, error }),
   'message.accepted': z.object({ channel: name, messageId: name, characters: count }),
   'message.refused': z.object({ seq, channel: name, senderId: name, reason: name }),
+  'identity.link': z.object({ seq, channel: name, senderId: name }),
+  'identity.unlink': z.object({ seq, channel: name, senderId: name }),
+  /** A channel failed; `doing` is tried again, or was a courtesy. */
+  'channel.fault': z.object({ channel: name, doing: name, fault: name, message: text }),
+  /** It will not be sent again: refused by the channel, or nobody knows whether its repeat has arrived. */
+  'reply.abandoned': z.object({ seq, ref: name, channel: name, as: name }),
   'turn.start': z.object({ ...step, channel: name }),
   'turn.resume': z.object(step),
   'turn.end': z.object({ ...step, end: name }),
@@ -92,6 +98,12 @@ export const silentLog: NodeLog = createLog({ write: () => {}, clock: systemCloc
 
 /** What was thrown, as an error. */
 export const toError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)))
+
+/** For the conversation. */
+export const logChannelFault =
+  (log: NodeLog) =>
+  (channel: string, doing: string, { fault, message }: { readonly fault: string; readonly message: string }): void =>
+    log.warn('channel.fault', { channel, doing, fault, message })
 
 /** For the control server. */
 export const logControlFault =

@@ -6,7 +6,12 @@ import type { DecisionChain } from './agent/decision-chain.ts'
 import type { Inbox } from './agent/inbox.ts'
 import type { Journal } from './agent/journal.ts'
 import type { Ledger } from './agent/ledger.ts'
+import type { LinkedIdentities } from './agent/linked-identities.ts'
+import type { Outbox } from './agent/outbox.ts'
+import type { Strangers } from './agent/strangers.ts'
+import type { ChannelHealth } from './channels/channel-health.ts'
 import type { CliChannel } from './channels/cli/cli.ts'
+import type { LinkDesk } from './channels/link-desk.ts'
 import type { Conversation } from './conversation.ts'
 import type { Freeze } from './freeze.ts'
 import { readEvents, readRecordedStatus } from './node-record.ts'
@@ -25,6 +30,11 @@ export type OperationParts = Pick<AgentParts, 'clock' | 'ledger' | 'workspace'> 
   readonly freeze: Freeze
   readonly decisions: DecisionChain
   readonly inbox: Inbox
+  readonly outbox: Outbox
+  readonly strangers: Strangers
+  readonly links: LinkedIdentities
+  readonly linkDesk: LinkDesk
+  readonly health: ChannelHealth
   readonly journal: Journal
   readonly lanes: SandboxLanes
   readonly history: WorkspaceHistory
@@ -58,8 +68,11 @@ const describeCheck = (check: SandboxCheck): NodeStatus['sandbox'] => {
 
 export const createOperations = (parts: OperationParts): Operations => {
   const { cli, clock, conversation, decisions, history, inbox, journal, lanes, ledger, workspace } = parts
-  const stores = { journal, inbox, decisions, ledger }
+  const { links, linkDesk, health, strangers, outbox } = parts
+  const stores = { journal, inbox, outbox, strangers, decisions, ledger }
   const startedAt = clock.now()
+  /** The channels besides the local one, while they are served. */
+  const beyond = () => health.list().filter(({ name }) => name !== cli.name)
   return {
     status: async () => {
       const check = await lanes.check()
@@ -73,8 +86,22 @@ export const createOperations = (parts: OperationParts): Operations => {
         sandbox: describeCheck(check),
         ...recorded,
         queued: recorded.queued - conversation.openWords(), // the word that asks does not wait
+        channels: beyond().map(({ reason, ...state }) => ({ ...state, reason: reason && parts.redact(reason) })),
       }
     },
+    link: async () => {
+      if (beyond().length > 0) return linkDesk.begin()
+      throw new NodeError('NOT_RUNNING', 'no channel is served that an identity could be linked on', {
+        hint: "name one in CHANNEL_PROVIDER, run 'plaited start', and link while it runs",
+      })
+    },
+    links: async () => links.list(),
+    unlink: async (channel, senderId) =>
+      journal.transaction('identity.unlink', () => {
+        const wasLinked = links.remove(channel, senderId)
+        if (wasLinked) journal.append({ type: 'identity.unlink', turn: null, payload: { channel, senderId } })
+        return wasLinked
+      }),
     stop: conversation.stop,
     resume: async () => parts.freeze.resume(),
     say: (message, progress, remote) =>

@@ -10,7 +10,9 @@ import { createDecisionChain, type DecisionChain } from './agent/decision-chain.
 import { createInbox, type Inbox } from './agent/inbox.ts'
 import { createJournal, type Journal } from './agent/journal.ts'
 import { createLedger, type Ledger } from './agent/ledger.ts'
+import { createOutbox, type Outbox } from './agent/outbox.ts'
 import { openStateForReading } from './agent/persistence.ts'
+import { createStrangers, type Strangers } from './agent/strangers.ts'
 import { type Config, modelName, type Secrets, secretValues } from './config.ts'
 import { isFrozen } from './freeze.ts'
 import { createSignedDecisions, readRetired } from './node-rules.ts'
@@ -25,6 +27,8 @@ export type NodeRecord = Pick<Operations, 'status' | 'log' | 'events' | 'auditDe
 export type RecordedStores = {
   readonly journal: Journal
   readonly inbox: Inbox
+  readonly outbox: Outbox
+  readonly strangers: Strangers
   readonly decisions: DecisionChain
   readonly ledger: Ledger
 }
@@ -34,12 +38,12 @@ const modelError = z.object({ fault: z.string(), message: z.string() })
 
 /** The part of the status that is in the record; `turn` is the one that runs, or was left unfinished. */
 export const readRecordedStatus = (
-  { journal, inbox, decisions, ledger }: RecordedStores,
+  { journal, inbox, outbox, strangers, decisions, ledger }: RecordedStores,
   turn: string | null,
   redact: Redactor,
 ): Pick<
   NodeStatus,
-  'runningTurn' | 'turn' | 'queued' | 'strangers' | 'decisions' | 'budget' | 'lastError' | 'frozen'
+  'runningTurn' | 'turn' | 'queued' | 'strangers' | 'abandoned' | 'decisions' | 'budget' | 'lastError' | 'frozen'
 > => {
   const { queued, refused } = inbox.counts()
   return {
@@ -47,7 +51,8 @@ export const readRecordedStatus = (
     runningTurn: turn,
     turn: turn === null ? null : describeTurn(journal, turn),
     queued,
-    strangers: refused,
+    strangers: refused + strangers.unrecorded(),
+    abandoned: outbox.abandoned(),
     decisions: decisions.counts(),
     budget: ledger.budget(),
     lastError: readLastError(journal, redact),
@@ -102,6 +107,8 @@ export const openNodeRecord = ({
   const stores: RecordedStores = {
     journal: createJournal(state, systemClock, () => {}),
     inbox: createInbox(state, systemClock),
+    outbox: createOutbox(state, systemClock),
+    strangers: createStrangers(state, systemClock),
     decisions: createDecisionChain(state, systemClock),
     ledger: createLedger(state, { clock: systemClock, timezone: config.timezone, caps: config.caps }),
   }
@@ -114,6 +121,7 @@ export const openNodeRecord = ({
       ...{ model: modelName(config), scripted: config.model === null },
       rules: loadRules(config.home.constraints).rules.length,
       ...{ ratchet: readRatchet(config.home), ruleFaults: null, retired: readRetired(config.home) },
+      channels: [],
       ...readRecordedStatus(stores, stores.journal.openTurn(), createRedactor(secretValues(secrets))),
     }),
     log: async (limit) => commits.list(limit),

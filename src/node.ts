@@ -1,34 +1,30 @@
 /** The composition root: configuration in, a node out, in the order in which a message travels. */
 import type { AgentParts } from './agent/agent-parts.types.ts'
-import { createCommitRecord } from './agent/commit-record.ts'
 import { unsafeOperatorCall } from './agent/constraint-engine.ts'
 import { installSeedRules } from './agent/constraint-store.ts'
-import { createDecisionChain } from './agent/decision-chain.ts'
-import { createInbox } from './agent/inbox.ts'
-import { createJournal } from './agent/journal.ts'
-import { createLastingEffects } from './agent/lasting-effects.ts'
-import { takeLease } from './agent/lease.ts'
-import { createLedger } from './agent/ledger.ts'
 import { createLiveGate } from './agent/live-rules.ts'
-import { createOutbox } from './agent/outbox.ts'
 import { createPermissionEventBuilder } from './agent/permission-event.ts'
-import { type CommitHook, openState } from './agent/persistence.ts'
-import { createRulePositions } from './agent/rule-positions.ts'
+import type { CommitHook } from './agent/persistence.ts'
 import { createSystemPrompt } from './agent/system-prompt.ts'
 import { createToolSet } from './agent/tools/tools.ts'
+import type { WorkspaceRepo } from './agent/workspace/workspace.types.ts'
 import { createWorkspaceRepo } from './agent/workspace/workspace-repo.ts'
+import { createAttachmentKeeper } from './attachment-keeper.ts'
+import { createChannelHealth } from './channels/channel-health.ts'
 import type { Channel } from './channels/channels.types.ts'
 import { createCliChannel } from './channels/cli/cli.ts'
+import { createLinkDesk } from './channels/link-desk.ts'
 import { createOwnerGate } from './channels/owner-gate.ts'
 import { type Config, modelName, type Secrets, secretValues } from './config.ts'
 import { answerControlWord } from './control-words.ts'
 import { createConversation } from './conversation.ts'
 import { createFreeze } from './freeze.ts'
 import { prepareHome } from './home.ts'
-import { createJournalLog, logStores } from './logged-stores.ts'
-import { type NodeLog, silentLog } from './node-log.ts'
+import { logChannelFault, type NodeLog, silentLog } from './node-log.ts'
 import { createBudget, createOperations } from './node-operations.ts'
 import { createAsking, createSignedDecisions, describeRules, openAuditedRules } from './node-rules.ts'
+import { type NodeStores, openStores } from './node-stores.ts'
+import type { ChannelPorts } from './open-channels.ts'
 import type { Operations } from './operations.ts'
 import { createGitEngine, createModel, createSandboxLanes, SEED_RULES } from './parts.ts'
 import { type Clock, systemClock } from './utils/clock.ts'
@@ -52,8 +48,10 @@ export type NodeOptions = {
   /** Default: nothing is logged. */
   readonly log?: NodeLog
   readonly clock?: Clock
-  /** Besides the local one, which is always there. */
-  readonly channels?: readonly Channel[]
+  /** Opens the channels besides the local one, which is always there. Default: there are none. */
+  readonly openChannels?: (ports: ChannelPorts) => Promise<readonly Channel[]>
+  /** Shows a person something at the start; default: nobody looks. */
+  readonly announce?: (text: string) => void
   /** For tests, which must not call a service: default is the configured one. */
   readonly makeModel?: typeof createModel
   /** For crash tests: called with the name of each transaction, right after it is durable. */
@@ -78,55 +76,43 @@ export const createNode = async (options: NodeOptions): Promise<PlaitedNode> => 
   }
 }
 
-/** Everything that lives in SQLite, held by the one process that has the lease. */
-const openStores = ({ config, log = silentLog, clock = systemClock, atPoint }: NodeOptions) => {
-  const lease = takeLease(config.home.lease)
-  const state = openState(config.home.state, atPoint)
-  const ledger = createLedger(state, { clock, timezone: config.timezone, caps: config.caps })
-  ledger.settleAbandoned()
-  const journal = createJournal(state, clock, () => logNewRows())
-  const logNewRows = createJournalLog(journal, log)
-  const stores = {
-    state,
-    journal,
-    inbox: createInbox(state, clock),
-    outbox: createOutbox(state, clock),
-    decisions: createDecisionChain(state, clock),
-    commits: createCommitRecord(state),
-    lastingEffects: createLastingEffects(state),
-    positions: createRulePositions(state),
-    ledger,
-    close: () => {
-      state.close()
-      lease.release()
-    },
-  }
-  return logStores(stores, log)
+const openWorkspace = async (
+  { home, dropTo }: Config,
+  parts: Pick<Parameters<typeof createWorkspaceRepo>[0], 'engine' | 'record' | 'clock'>,
+): Promise<WorkspaceRepo> => {
+  const place = { worktree: home.workspace, gitDir: home.gitDir, sharedGroup: dropTo?.gid ?? null }
+  const workspace = createWorkspaceRepo({ ...place, ...parts })
+  await workspace.open()
+  return workspace
 }
 
-const compose = async (
-  { config, secrets, clock = systemClock, channels = [], makeModel = createModel }: NodeOptions,
-  stores: ReturnType<typeof openStores>,
-): Promise<PlaitedNode> => {
+/** The three layers that guard a turn: rules, sandbox, history. */
+const openLayers = async (
+  { config, clock }: { readonly config: Config; readonly clock: Clock },
+  stores: NodeStores,
+) => {
   const { home } = config
-  const { state, journal, inbox, outbox, ledger, decisions, positions } = stores
+  const { state, decisions, positions } = stores
   const rules = await openAuditedRules({ home, state, clock })
   const build = createPermissionEventBuilder(clock, config.timezone)
   const gate = createLiveGate({ rules, build, decisions, positions })
   const lanes = createSandboxLanes(config)
   const engine = createGitEngine(config, lanes.runConfined, clock)
-  const workspace = createWorkspaceRepo({
-    worktree: home.workspace,
-    gitDir: home.gitDir,
-    engine,
-    record: stores.commits,
-    clock,
-    sharedGroup: config.dropTo?.gid ?? null,
-  })
-  await workspace.open()
+  const workspace = await openWorkspace(config, { engine, record: stores.commits, clock })
+  return { rules, gate, lanes, engine, workspace }
+}
+
+const compose = async (
+  { config, secrets, clock = systemClock, makeModel = createModel, ...options }: NodeOptions,
+  stores: NodeStores,
+): Promise<PlaitedNode> => {
+  const { home } = config
+  const { state, journal, inbox, outbox, ledger, decisions, memory, links, strangers, attachments } = stores
+  const { log = silentLog, announce = () => {} } = options
+  const { rules, gate, lanes, engine, workspace } = await openLayers({ config, clock }, stores)
   const model = lazy(() => makeModel(config, secrets))
   const agentParts = async (): Promise<AgentParts> => ({
-    ...{ clock, journal, ledger, gate, sandbox: lanes.sandbox, tools: createToolSet(), workspace },
+    ...{ clock, journal, ledger, gate, workspace, attachments, sandbox: lanes.sandbox, tools: createToolSet() },
     ...asking.agentParts,
     model: await model.get(),
     retry: systemTiming,
@@ -136,6 +122,9 @@ const compose = async (
   })
 
   const cli = createCliChannel()
+  const channels = (await options.openChannels?.({ memory, links, announce })) ?? []
+  const owner = { health: createChannelHealth(clock), linkDesk: createLinkDesk(clock), links, strangers }
+  const redact = createRedactor(secretValues(secrets))
   const history = createWorkspaceHistory({ workspace, journal, lastingEffects: stores.lastingEffects })
   const failure = Promise.withResolvers<never>()
   failure.promise.catch(() => {}) // whoever serves sees it; a command that only reads does not serve
@@ -146,9 +135,11 @@ const compose = async (
   })
   const signed = createSignedDecisions({ home, state }, decisions)
   const conversation = createConversation({
-    ...{ inbox, outbox, journal, freeze, timing: systemTiming, note: gate.note },
-    questions: asking.questions,
-    ownerGate: createOwnerGate(config.ownerId),
+    ...{ ...owner, inbox, outbox, journal, memory, freeze, timing: systemTiming },
+    ownerGate: createOwnerGate(config.ownerId, links.has),
+    keepAttachments: createAttachmentKeeper({ permit: gate.permit, sandbox: lanes.sandbox }),
+    ...{ redact, onChannelFault: logChannelFault(log) },
+    ...{ note: gate.note, questions: asking.questions },
     agentParts: lazy(agentParts).get,
     answerControlWord: (word, intent) =>
       answerControlWord(word, {
@@ -159,10 +150,11 @@ const compose = async (
   })
   let serving = false
   const operations = createOperations({
-    ...{ cli, clock, conversation, decisions, inbox, journal, ledger, lanes, workspace, history, freeze },
+    ...{ ...owner, cli, clock, conversation, decisions, inbox, outbox },
+    ...{ journal, ledger, lanes, workspace, history, freeze },
     rules: { ...asking.operations, auditDecisions: signed.audit },
     operate: (operation) => gate.operate(operation, unsafeOperatorCall),
-    redact: createRedactor(secretValues(secrets)),
+    redact,
     describe: () => ({
       ...{ home: home.root, serving, ...describeRules(home, rules) },
       ...{ model: modelName(config), scripted: config.model === null, git: engine.name },
@@ -181,6 +173,7 @@ const compose = async (
     close: async () => {
       conversation.shutDown()
       await conversation.idle()
+      await Promise.all(channels.map((channel) => channel.close?.()))
       if (serving) await signed.signEnd()
       await model.made()?.then((made) => made.close())
       await lanes.close()

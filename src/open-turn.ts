@@ -11,6 +11,8 @@ type RecordParts = Pick<ConversationParts, 'inbox' | 'outbox' | 'journal' | 'own
 
 /** Turn ids need only be unique within a home. */
 const TURN_ID_BYTES = 6
+/** Messages that one turn answers; a backlog beyond it is answered by further turns, so that a request stays within reason. */
+const MESSAGES_PER_TURN_MAX = 100
 /** Waiting messages that one look at the queue takes in. */
 export const QUEUE_LOOK_MAX = 200
 
@@ -30,6 +32,21 @@ export const recordAnswered = (
   }: { readonly message: InboundMessage; readonly intent: OwnerIntent; readonly ending: TurnEnding },
 ): void => parts.journal.transaction('turn.end', () => closeTurn(parts, openTurn(parts, message, intent), ending))
 
+/** One turn that answers messages nobody will work on; those that are not the owner's are refused. */
+export const recordDismissed = (parts: RecordParts, messages: readonly InboundMessage[], ending: TurnEnding): void => {
+  const proven = messages.flatMap((message) => {
+    const intent = proveOwner(parts, message)
+    return intent ? [{ message, intent }] : []
+  })
+  const [first, ...rest] = proven
+  if (!first) return
+  parts.journal.transaction('turn.end', () => {
+    const turn = openTurn(parts, first.message, first.intent)
+    for (const { message } of rest) takeMessage(parts, message, turn.id)
+    closeTurn(parts, turn, ending)
+  })
+}
+
 /** Reply, end and the answered messages are one transaction: none of them exists without the others. */
 export const endTurn = (parts: RecordParts, turn: StartedTurn, ending: TurnEnding): void =>
   parts.journal.transaction('turn.end', () => closeTurn(parts, turn, ending))
@@ -44,11 +61,18 @@ export const joinTurn = (
   waiting: readonly InboundMessage[],
 ): readonly InboundMessage[] => {
   const joined: InboundMessage[] = []
+  const room = MESSAGES_PER_TURN_MAX - parts.inbox.sizeOfTurn(turn.id)
   for (const message of waiting) {
+    if (joined.length >= room) break
     if (message.channel !== turn.intent.channel || message.followUp || parseControlWord(message.text)) break
     if (!proveOwner(parts, message)) continue
     parts.journal.transaction('message.in', () => takeMessage(parts, message, turn.id))
     joined.push(message)
+  }
+  if (joined.length > 0) {
+    parts.journal.transaction('message.in', () => {
+      for (const message of joined) takeMessage(parts, message, turn.id)
+    })
   }
   return joined
 }
@@ -91,16 +115,24 @@ const openTurn = (parts: RecordParts, message: InboundMessage, intent: OwnerInte
 const takeMessage = (parts: RecordParts, message: InboundMessage, turn: string): void => {
   const { channel, messageId, senderId, text } = message
   // A code counts once; even so, no model ever reads one.
-  const payload = { text: isConfirmationCode(text.trim().toLowerCase()) ? CODE_SAID : text }
+  const said = isConfirmationCode(text.trim().toLowerCase()) ? CODE_SAID : text
+  const files = message.attachments?.map(({ path, name, mime, bytes, refusal }) => ({
+    path,
+    name,
+    mime,
+    bytes,
+    refusal,
+  }))
+  const payload = files ? { text: said, attachments: files } : { text: said }
   parts.journal.append({ type: 'message.in', turn, ref: `${channel}/${messageId}`, payload })
   parts.inbox.take(message, turn)
   if (isForModel(text)) parts.note({ type: 'owner:message', detail: { ...factsOf(turn, channel), senderId } })
 }
 
 const closeTurn = (parts: RecordParts, { id, intent }: StartedTurn, { end, text }: TurnEnding): void => {
-  const { channel, messageId } = intent
+  const { channel, messageId, senderId } = intent
   parts.journal.append({ type: 'turn.end', turn: id, ref: id, payload: { end, text } })
-  parts.outbox.add({ key: id, channel, turn: id, replyTo: messageId, text })
+  parts.outbox.add({ key: id, channel, turn: id, to: senderId, replyTo: messageId, text })
   parts.inbox.answered(id)
   if (isForModel(intent.text)) parts.note({ type: 'turn:end', detail: factsOf(id, channel) })
 }

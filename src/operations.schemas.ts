@@ -1,6 +1,7 @@
 /** What `status --json` and `events --json` print, as schemas: scripts rely on these shapes, and tests hold them. */
 import { z } from 'zod'
 import type { Budget, PeriodBudget } from './agent/ledger.types.ts'
+import type { ChannelState } from './channels/channel-health.ts'
 
 const count = z.int().nonnegative()
 /** Milliseconds since the Unix epoch. */
@@ -23,6 +24,13 @@ const sandboxSchema = z.discriminatedUnion('mode', [
   /** Only the node can tell, and it is silent. */
   z.strictObject({ mode: z.literal('unknown') }),
 ])
+
+const channelSchema: z.ZodType<ChannelState> = z.strictObject({
+  name: z.string(),
+  /** `new`: nothing is known yet; `ok`; else what is wrong. */
+  state: z.enum(['new', 'ok', 'rate-limited', 'auth-failed', 'unreachable', 'rejected', 'absent']),
+  ...{ since: instant, reason: z.string().nullable(), mend: z.string().nullable() },
+})
 
 const runningTurnSchema = z.strictObject({
   id: z.string(),
@@ -62,7 +70,12 @@ export const nodeStatusSchema = z.strictObject({
   runningTurn: z.string().nullable(),
   turn: runningTurnSchema.nullable(),
   queued: count,
+  /** Messages of people who are not the owner. */
   strangers: count,
+  /** As the running node sees them; empty when none runs. */
+  channels: z.array(channelSchema),
+  /** Parts of replies that were given up: refused by their channel, or perhaps arrived twice already. */
+  abandoned: count,
   decisions: z.strictObject({ allowed: count, blocked: count }),
   budget: budgetSchema,
   /** The newest fault of the model service, however long ago. */

@@ -5,10 +5,12 @@
 import { z } from 'zod'
 import type { SandboxOutcome, ToolOperation } from './agent/agent.types.ts'
 import type { Budget, BudgetExtension } from './agent/ledger.types.ts'
+import type { LinkedIdentity } from './agent/linked-identities.ts'
 import { PATH_BYTES_MAX } from './agent/permission-vocabulary.ts'
 import type { Proposed } from './agent/proposals.ts'
 import type { RecordedCommit, UndoResult, WorkspaceRepo } from './agent/workspace/workspace.types.ts'
 import type { Say } from './channels/channels.types.ts'
+import type { LinkCode } from './channels/link-desk.ts'
 import type { StopCause, StopReport } from './conversation.types.ts'
 import type { loggedEventSchema, nodeStatusSchema } from './operations.schemas.ts'
 
@@ -38,6 +40,11 @@ export type Operations = {
   readonly redo: () => Promise<UndoReport>
   /** Brings a file of the workspace back to what it was after that turn. */
   readonly restore: (file: RestoreRequest) => ReturnType<WorkspaceRepo['restore']>
+  /** A code that links whoever types it into a channel next. @throws {NodeError} NOT_RUNNING when no channel is served. */
+  readonly link: () => Promise<LinkCode>
+  readonly links: () => Promise<readonly LinkedIdentity[]>
+  /** false when there was no such link. */
+  readonly unlink: (channel: string, senderId: string) => Promise<boolean>
   readonly log: (limit: number) => Promise<readonly RecordedCommit[]>
   readonly diff: (turn: string | null) => Promise<string>
   /** Oldest first; `turn`: only those of that turn. */

@@ -26,11 +26,19 @@ export const createTurnProposals = ({
   readonly onProposed: (channel: string) => void
 }): AgentParts['proposals'] => ({
   propose: (spec, { intent, turn }) => {
-    const { channel, messageId } = turn.intent
+    const { channel, messageId, senderId } = turn.intent
     const { name } = transaction('rule.proposed', () => {
       const proposed = proposals.propose(spec, { who: `agent, asked on ${channel}`, intent, channel })
       const key = `${turn.id}/rule/${proposed.name}`
-      outbox.add({ key, kind: 'notice', channel, turn: turn.id, replyTo: messageId, text: proposed.words })
+      outbox.add({
+        key,
+        kind: 'notice',
+        channel,
+        turn: turn.id,
+        to: senderId,
+        replyTo: messageId,
+        text: proposed.words,
+      })
       return proposed
     })
     onProposed(channel)

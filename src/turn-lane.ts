@@ -41,6 +41,7 @@ export const createTurnLane = (
 ): TurnLane => {
   const lane = createLane()
   let isLeft = false
+  let isWoken = false
 
   /** Said before a crash, or beyond the part of the queue that was looked at. */
   const takeWords = (): void => {
@@ -68,11 +69,16 @@ export const createTurnLane = (
   }
 
   const workOrFail = async (): Promise<void> => {
+    isWoken = false
     if (!hasFailed()) await work().catch(parts.onFatal)
   }
 
   return {
-    wake: () => void lane.run(workOrFail),
+    wake: () => {
+      if (isWoken) return // many wakes before the lane comes to it are one
+      isWoken = true
+      void lane.run(workOrFail)
+    },
     leaveInterrupted: () => {
       isLeft = true
     },

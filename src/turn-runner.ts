@@ -27,11 +27,19 @@ export type TurnRunner = {
   readonly isEnding: () => boolean
 }
 
-/** `queued`: what waits, besides what is answered beside the turn. */
 export const createTurnRunner = (
   parts: ConversationParts,
-  channels: ReadonlyMap<string, Channel>,
-  queued: () => readonly InboundMessage[],
+  {
+    channels,
+    typing,
+    queued,
+  }: {
+    readonly channels: ReadonlyMap<string, Channel>
+    /** Shows that the message is being worked on. Must not throw. */
+    readonly typing: (channel: Channel | undefined, messageId: string) => void
+    /** What waits, besides what is answered beside the turn. */
+    readonly queued: () => readonly InboundMessage[]
+  },
 ): TurnRunner => {
   let current: { readonly turn: string; readonly abort: AbortController; readonly ended: Promise<void> } | null = null
   let ending = false
@@ -49,7 +57,11 @@ export const createTurnRunner = (
       return joined.length > 0
     }
     try {
-      const progress: Turn['progress'] = (event) => channel?.progress?.(intent.messageId, event)
+      const progress: Turn['progress'] = (event) => {
+        channel?.progress?.(intent.messageId, event)
+        if (event.kind === 'call') typing(channel, intent.messageId)
+      }
+      typing(channel, intent.messageId)
       const turn = { id, intent, signal: abort.signal, progress, joinWaiting }
       endTurn(parts, turn, await answer(parts, turn))
     } finally {

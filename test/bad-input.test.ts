@@ -254,8 +254,8 @@ describeWhen(isRoot, 'only root can make mounts of its own', 'a machine that lac
 
   test('a disk that fills up ends the node with a clear word, and what was answered is there afterwards', async () => {
     using home = temporaryHome()
-    const lines = Array.from({ length: 60 }, (_, n) => `write f${n}.txt: ${'x'.repeat(10_000)}\n`).join('')
-    const talk = `${SMALL_DISK} "$2" chat --home "$1"; code=$?; rm -rf "$1"/workspace/f*; "$2" events --home "$1" --json >&2; exit $code`
+    const lines = Array.from({ length: 150 }, (_, n) => `write f${n}.txt: ${'x'.repeat(10_000)}\n`).join('')
+    const talk = `${SMALL_DISK.replace('1m', '4m')} "$2" chat --home "$1"; code=$?; rm -rf "$1"/workspace/f*; "$2" events --home "$1" --json >&2; exit $code`
     const finished = await inOwnMounts(home.path, talk, lines)
     expect(finished.exitCode).toBe(1)
     expect(finished.stderr).toMatch(/^plaited: .*disk is full.*\n {2}\S/m)

@@ -120,7 +120,7 @@ const die = async (home: CrashHome, request: Partial<Parameters<CrashHome['run']
 
 /** Replies by the message that they answer, in the order in which they came. */
 const replies = (home: CrashHome): ReadonlyMap<string, string> =>
-  new Map(readDeliveries(home.mailbox).map(({ replyTo, text }) => [replyTo, text]))
+  new Map(readDeliveries(home.mailbox).map(({ replyTo, text }) => [replyTo ?? '', text]))
 
 /** Kinds of the commits on record, newest first. */
 const commits = (home: CrashHome): readonly string[] => {

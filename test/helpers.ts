@@ -19,6 +19,7 @@ const filesBelow = (folder: string): readonly string[] =>
   readdirSync(join(projectRoot, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(projectRoot.length + 1))
+    .filter((path) => !path.split('/').some((part) => NOT_OURS.has(part)))
 
 /**
  * The only way to skip tests: they run when `condition` holds, otherwise `reason` is printed and they count as skipped.

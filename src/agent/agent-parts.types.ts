@@ -3,6 +3,7 @@ import type { RuleSpec } from '../constraint-spec/rule-spec.schemas.ts'
 import type { Clock } from '../utils/clock.ts'
 import type { Timing } from '../utils/timing.ts'
 import type { Sandbox } from './agent.types.ts'
+import type { Attachments } from './attachments.ts'
 import type { PermissionGate } from './constraint-engine.ts'
 import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
@@ -16,6 +17,8 @@ export type AgentParts = {
   readonly clock: Clock
   readonly journal: Journal
   readonly ledger: Ledger
+  /** Copies of pictures and PDFs that came with messages. */
+  readonly attachments: Pick<Attachments, 'content'>
   readonly gate: PermissionGate
   readonly questions: Pick<Questions, 'ask'>
   /** Proposes a rule to the owner. @throws {NodeError} RULE_REFUSED with what is wrong with it. */

@@ -20,6 +20,8 @@ export type OwnerIntent = {
 export type ToolOperation =
   | { readonly kind: 'read'; readonly path: string; readonly offset: number | null; readonly limit: number | null }
   | { readonly kind: 'write'; readonly path: string; readonly content: string }
+  /** A whole file of any bytes, in base64: what the owner sent along. No tool of the model does this. */
+  | { readonly kind: 'store'; readonly path: string; readonly base64: string }
   | {
       readonly kind: 'edit'
       readonly path: string

@@ -2,16 +2,20 @@
 import type { AgentParts } from './agent-parts.types.ts'
 import { describeBlock } from './constraint-engine.ts'
 import { selectHistory } from './history.ts'
-import { type Model, ModelError, type ModelRequest, type ModelUsage } from './model/model.types.ts'
+import { type MediaBlock, type Model, ModelError, type ModelRequest, type ModelUsage } from './model/model.types.ts'
 import { costMicros, worstCaseMicros } from './model/model-prices.ts'
 import type { ModelStep } from './next-step.ts'
-import { projectMessages } from './projection.ts'
+import { type MediaOf, projectMessages } from './projection.ts'
 import type { Turn, TurnEnding } from './turn.types.ts'
 
 /** Tokens that one answer may have. */
 const ANSWER_TOKENS_MAX = 8192
 /** Text and code have about four bytes to a token, so this overestimates them; only very dense text has fewer. */
 const BYTES_PER_TOKEN = 3
+/** More than the service counts for the largest picture that it does not shrink. */
+const TOKENS_PER_PICTURE = 5000
+/** A PDF is counted as if all of it were text: pages of pictures have fewer tokens per byte, and are counted too high. */
+const PDF_BYTES_PER_TOKEN = 3
 
 /** Journals what came of one attempt: the model's next message, or a `model.error`. A refusal to try ends the turn. */
 export const callModel = async (
@@ -64,6 +68,19 @@ export const callModel = async (
   return null
 }
 
+/** Never too few, so that a cap holds: what the service counts is known only afterwards. */
+const estimateTokens = (request: ModelRequest): number => {
+  const blocks = request.messages.flatMap((message): readonly { readonly type: string }[] => message.content)
+  const media = blocks.filter((block): block is MediaBlock => block.type === 'image' || block.type === 'document')
+  const dataBytes = media.reduce((sum, { source }) => sum + source.data.length, 0)
+  const mediaTokens = media.reduce(
+    (sum, { type, source }) =>
+      sum + (type === 'image' ? TOKENS_PER_PICTURE : Buffer.byteLength(source.data, 'base64') / PDF_BYTES_PER_TOKEN),
+    0,
+  )
+  return Math.ceil((Buffer.byteLength(JSON.stringify(request)) - dataBytes) / BYTES_PER_TOKEN + mediaTokens)
+}
+
 /** Answers that end before their end and are not kept as history. */
 const WITHDRAWN: ReadonlyMap<string, string> = new Map([
   ['refusal', 'the model service declined to go on'],
@@ -94,7 +111,7 @@ const reserve = (
       text: `I do not know what ${model.name} costs, so I cannot keep your caps and do not call it. Choose a model with a known price (PLAITED_MODEL).`,
     }
   }
-  const inputTokens = Math.ceil(Buffer.byteLength(JSON.stringify(request)) / BYTES_PER_TOKEN)
+  const inputTokens = estimateTokens(request)
   const micros = worstCaseMicros({ inputTokens, outputTokens: ANSWER_TOKENS_MAX, price: model.price })
   const decision = gate.decide(
     {
@@ -121,14 +138,22 @@ const reserve = (
 }
 
 const buildRequest = (
-  { journal, tools, systemPrompt }: AgentParts,
+  { journal, tools, systemPrompt, attachments }: AgentParts,
   turn: Turn,
   history: ModelStep['history'],
 ): ModelRequest => {
+  const mediaOf: MediaOf = ({ path, mime }, of) => {
+    // Pictures go along in the turn in which they came: in every later request they would cost as much again.
+    const content = of === turn.id && history === 'full' ? attachments.content(path) : null
+    if (content === null) return null
+    const data = Buffer.from(content).toString('base64')
+    const type = mime === 'application/pdf' ? 'document' : 'image'
+    return { type, source: { type: 'base64', media_type: mime, data } }
+  }
   return {
     system: systemPrompt,
     tools: tools.definitions,
-    messages: projectMessages([...selectHistory(journal, turn.id, history), ...journal.ofTurn(turn.id)]),
+    messages: projectMessages([...selectHistory(journal, turn.id, history), ...journal.ofTurn(turn.id)], mediaOf),
     maxTokens: ANSWER_TOKENS_MAX,
   }
 }

@@ -46,6 +46,8 @@ const describeOperation = (operation: ToolOperation): string => {
         marked('-', operation.oldString),
         marked('+', operation.newString),
       ].join('\n')
+    case 'store':
+      return ['store a file', field('path', operation.path)].join('\n')
     case 'read':
       return ['read', field('path', operation.path)].join('\n')
     case 'glob':

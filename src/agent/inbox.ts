@@ -1,5 +1,6 @@
 /** Messages as they came in: stored before anything is done about them, each answered exactly once, in order. */
 import type { Clock } from '../utils/clock.ts'
+import { createAttachments, type KeptAttachment } from './attachments.ts'
 import { OWNER_LANE, OWNER_PRINCIPAL } from './journal.ts'
 import type { State } from './persistence.ts'
 
@@ -10,6 +11,8 @@ export type InboundMessage = {
   readonly text: string
   /** Gets a turn of its own, also when one runs that it could steer. */
   readonly followUp?: boolean
+  /** Files that came with it. */
+  readonly attachments?: readonly KeptAttachment[]
 }
 
 type MessageId = Pick<InboundMessage, 'channel' | 'messageId'>
@@ -17,6 +20,16 @@ type MessageId = Pick<InboundMessage, 'channel' | 'messageId'>
 export type Inbox = {
   /** Stores a message; false when the channel had delivered it before. */
   readonly accept: (message: InboundMessage) => boolean
+  /** Stores that a message came which needs no turn, without its text. */
+  readonly acceptAnswered: (message: InboundMessage) => void
+  /** Whether the channel had delivered it before. */
+  readonly has: (channel: string, messageId: string) => boolean
+  /** Who wrote the newest message of the owner on the channel. */
+  readonly lastOwner: (channel: string) => string | null
+  /** How many messages a turn has taken. */
+  readonly sizeOfTurn: (turn: string) => number
+  /** Texts of the owner that contain the words, letter for letter, newest first. */
+  readonly mentions: (words: string, limit: number) => readonly string[]
   /** Whether the message has been answered or refused: nothing more will come of it. */
   readonly isOver: (channel: string, messageId: string) => boolean
   /** Messages that nobody has taken, oldest first; a refused or answered one is never returned again. */
@@ -54,21 +67,49 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
   const answered = database.query<undefined, [string]>(`update inbound set state = 'answered' where turn = ?`)
   const ofTurn = database.query<Row, [string]>(`select ${COLUMNS} from inbound where turn = ? order by seq limit 1`)
   const count = database.query<{ count: number }, [string]>('select count(*) as count from inbound where state = ?')
+  const has = database.query<{ found: number }, [string, string]>(
+    'select 1 as found from inbound where channel = ? and message_id = ?',
+  )
+  const lastOwner = database.query<{ sender: string }, [string]>(
+    `select sender from inbound where channel = ? and state <> 'refused' order by seq desc limit 1`,
+  )
+  const sizeOfTurn = database.query<{ count: number }, [string]>('select count(*) as count from inbound where turn = ?')
+  const mentions = database.query<{ text: string }, [string, number]>(
+    `select text from inbound where state <> 'refused' and instr(lower(text), ?) > 0 order by seq desc limit ?`,
+  )
+  const attachments = createAttachments(state)
+  const withFiles = (row: Row): InboundMessage => {
+    const kept = attachments.of(row.channel, row.messageId)
+    return kept.length === 0 ? toMessage(row) : { ...toMessage(row), attachments: kept }
+  }
   const setState = (name: string, ...row: Parameters<typeof mark.run>): void =>
     state.transaction(name, () => void mark.run(...row))
   return {
-    accept: ({ channel, messageId, senderId, text, followUp = false }) => {
+    accept: ({ channel, messageId, senderId, text, followUp = false, attachments: files = [] }) => {
       const row = [channel, messageId, clock.now(), senderId, text, followUp ? 1 : 0] as const
-      return state.transaction('inbox.accept', () => insert.run(...row, OWNER_LANE, OWNER_PRINCIPAL).changes === 1)
+      return state.transaction('inbox.accept', () => {
+        const isNew = insert.run(...row, OWNER_LANE, OWNER_PRINCIPAL).changes === 1
+        if (isNew) attachments.add(channel, messageId, files)
+        return isNew
+      })
     },
+    acceptAnswered: ({ channel, messageId, senderId }) =>
+      state.transaction('inbox.accept', () => {
+        insert.run(channel, messageId, clock.now(), senderId, '', 0, OWNER_LANE, OWNER_PRINCIPAL)
+        mark.run('answered', null, channel, messageId)
+      }),
+    has: (channel, messageId) => has.get(channel, messageId) !== null,
+    lastOwner: (channel) => lastOwner.get(channel)?.sender ?? null,
+    sizeOfTurn: (turn) => sizeOfTurn.get(turn)?.count ?? 0,
+    mentions: (words, limit) => mentions.all(words, limit).map(({ text }) => text),
     isOver: (channel, messageId) => over.get(channel, messageId) !== null,
-    queued: (limit) => queued.all(limit).map(toMessage),
+    queued: (limit) => queued.all(limit).map(withFiles),
     take: ({ channel, messageId }, turn) => setState('inbox.take', 'taken', turn, channel, messageId),
     refuse: ({ channel, messageId }) => setState('inbox.refuse', 'refused', null, channel, messageId),
     answered: (turn) => state.transaction('inbox.answered', () => void answered.run(turn)),
     ofTurn: (turn) => {
       const row = ofTurn.get(turn)
-      return row && toMessage(row)
+      return row && withFiles(row)
     },
     counts: () => ({ queued: count.get('queued')?.count ?? 0, refused: count.get('refused')?.count ?? 0 }),
   }

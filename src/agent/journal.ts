@@ -10,8 +10,8 @@ import type { State } from './persistence.ts'
 export const OWNER_LANE = 'owner'
 export const OWNER_PRINCIPAL = 'owner'
 
-/** Turns, newest first, among which the open one is looked for; more than a STOP dismisses at once (turn-runner.ts). */
-const OPEN_TURN_SEARCH_MAX = 256
+/** Turns, newest first, among which the open one is looked for: a STOP over 100,000 waiting messages writes fewer. */
+const OPEN_TURN_SEARCH_MAX = 1024
 
 /** A session ends after this much silence. */
 const SESSION_IDLE_MS = 30 * 60_000
@@ -22,6 +22,9 @@ export type JournalEventType =
   | 'turn.end'
   | 'message.in'
   | 'message.refused'
+  | 'reply.abandoned'
+  | 'identity.link'
+  | 'identity.unlink'
   | 'model.request'
   | 'model.message'
   | 'model.error'

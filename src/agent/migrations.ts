@@ -247,4 +247,61 @@ export const MIGRATIONS: readonly string[] = [
   ) strict;
   create index rule_proposals_by_state on rule_proposals (state, seq);
   `,
+  `
+  create table channel_cursors (
+    channel text primary key,
+    cursor text not null,
+    at integer not null
+  ) strict;
+
+  create table channel_store (
+    channel text not null,
+    key text not null,
+    value text not null,
+    primary key (channel, key)
+  ) strict, without rowid;
+
+  create table linked_identities (
+    channel text not null,
+    sender text not null,
+    at integer not null,
+    primary key (channel, sender)
+  ) strict, without rowid;
+
+  create table strangers (
+    channel text not null,
+    day text not null,
+    sender text not null,
+    recorded integer not null default 0,
+    unrecorded integer not null default 0,
+    primary key (channel, day, sender)
+  ) strict, without rowid;
+
+  alter table outbox add column recipient text;
+
+  create table outbox_parts (
+    key text primary key,
+    reply text not null references outbox (key),
+    number integer not null,
+    text text not null,
+    state text not null default 'pending' check (state in ('pending', 'sent', 'refused', 'unsure')),
+    unsettled integer not null default 0 check (unsettled >= 0),
+    service_id text,
+    unique (reply, number)
+  ) strict;
+
+  create table attachments (
+    channel text not null,
+    message_id text not null,
+    number integer not null,
+    path text not null,
+    name text not null,
+    mime text not null,
+    size integer not null,
+    label text not null,
+    refusal text,
+    content blob,
+    primary key (channel, message_id, number)
+  ) strict;
+  `,
 ]

@@ -1,38 +1,57 @@
 /**
- * Replies on their way out: written in the transaction that ends the turn, sent afterwards. A row that was being sent
- * when the process died may have arrived or not; it is sent once more, marked as a repeat.
+ * Replies on their way out: written in the transaction that ends the turn, sent afterwards, in parts that fit the channel.
+ * A reply is laid out once, when it is first sent: each part has a key and a row of its own, so that a crash in the middle
+ * of ten parts sends only those again that had not left. What was being sent when the process or the connection died is
+ * `unsettled`: it may have arrived.
  */
 import type { Clock } from '../utils/clock.ts'
 import { OWNER_LANE, OWNER_PRINCIPAL } from './journal.ts'
 import type { State } from './persistence.ts'
 
-export type OutgoingMessage = {
-  /** A question answers nothing: the turn waits for its answer. Nor does a notice, and nothing waits. */
-  readonly kind: 'reply' | 'question' | 'notice'
+export type NewReply = {
+  /** A question answers nothing: the turn waits for its answer. Nor does a notice, and nothing waits. Default: `reply`. */
+  readonly kind?: 'reply' | 'question' | 'notice'
   /** Deterministic per turn, so that a turn is answered once. */
   readonly key: string
   readonly channel: string
   readonly turn: string
-  /** The message that the turn began with. */
-  readonly replyTo: string
-  /** All messages that it answers, oldest first: that one, and those that joined the turn while it ran. */
-  readonly answers: readonly string[]
+  /** Whom it is for. */
+  readonly to: string
+  /** The message that the turn began with; null for what nobody asked. */
+  readonly replyTo: string | null
   readonly text: string
-  /** It may have been delivered before. */
-  readonly repeat: boolean
 }
 
-type NewMessage = Omit<OutgoingMessage, 'kind' | 'repeat' | 'answers'> & Partial<Pick<OutgoingMessage, 'kind'>>
+export type Reply = Required<NewReply> & {
+  /** All messages that it answers, oldest first: that one, and those that joined the turn while it ran. */
+  readonly answers: readonly string[]
+}
+
+export type ReplyPart = {
+  /** `<key of the reply>/<number from 1>`. */
+  readonly key: string
+  readonly text: string
+  /** Attempts whose outcome nobody knows: each may have delivered it. */
+  readonly unsettled: number
+}
 
 export type Outbox = {
-  /** `kind` is `reply` unless it is given. */
-  readonly add: (message: NewMessage) => void
-  /** Oldest first. */
-  readonly pending: (channel: string) => readonly OutgoingMessage[]
-  readonly sending: (key: string) => void
-  /** The channel could not take it; it certainly has not arrived. */
-  readonly unsent: (key: string) => void
-  readonly sent: (key: string) => void
+  readonly add: (reply: NewReply) => void
+  /** Those that have not left as a whole, oldest first. */
+  readonly pending: (channel: string) => readonly Reply[]
+  /** Parts that have not left, in order; `layOut` makes the parts when there are none yet. */
+  readonly parts: (reply: string, layOut: () => readonly string[]) => readonly ReplyPart[]
+  readonly sending: (part: string) => void
+  /** The last attempt certainly has not delivered it. */
+  readonly unsent: (part: string) => void
+  /** None of the attempts has delivered it. */
+  readonly missing: (part: string) => void
+  /** `id`: what the channel calls it. */
+  readonly sent: (part: string, id: string) => void
+  /** It is not sent again: the channel will never take it, or nobody knows whether its repeat has arrived. */
+  readonly abandon: (part: string, as: 'refused' | 'unsure') => void
+  /** How many parts were abandoned. */
+  readonly abandoned: () => number
 }
 
 /** Read at once; the rest is read when these have left. */
@@ -40,45 +59,91 @@ const PENDING_MAX = 100
 
 export const createOutbox = (state: State, clock: Clock): Outbox => {
   const { database } = state
-  const insert = database.query<undefined, [string, number, string, string, string, string, string, string, string]>(
-    `insert into outbox (key, seq, at, kind, channel, turn, reply_to, text, lane, principal)
-     values (?, (select coalesce(max(seq), 0) + 1 from outbox), ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
-  )
-  const pending = database.query<
-    {
-      key: string
-      kind: OutgoingMessage['kind']
-      channel: string
-      turn: string
-      replyTo: string
-      text: string
-      state: string
-    },
-    [string, number]
+  const insert = database.query<
+    undefined,
+    [string, number, string, string, string, string, string, string, string, string]
   >(
-    `select key, kind, channel, turn, reply_to as replyTo, text, state from outbox
-     where channel = ? and state <> 'sent' order by seq limit ?`,
+    `insert into outbox (key, seq, at, kind, channel, turn, reply_to, text, recipient, lane, principal)
+     values (?, (select coalesce(max(seq), 0) + 1 from outbox), ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+  )
+  // A row of an earlier version has no recipient: that was whoever had asked.
+  const pending = database.query<Omit<Reply, 'answers' | 'replyTo'> & { replyTo: string }, [string, number]>(
+    `select key, kind, channel, turn, reply_to as replyTo, text, coalesce(recipient,
+       (select sender from inbound i where i.channel = o.channel and i.message_id = o.reply_to), '') as "to"
+     from outbox o where channel = ? and state <> 'sent' order by seq limit ?`,
   )
   const answers = database.query<{ id: string }, [string]>(
     'select message_id as id from inbound where turn = ? order by seq',
   )
-  const mark = database.query<undefined, [string, string]>('update outbox set state = ? where key = ?')
-  const setState = (name: string, ...row: Parameters<typeof mark.run>): void =>
-    state.transaction(name, () => void mark.run(...row))
+  const abandoned = database.query<{ count: number }, []>(
+    `select count(*) as count from outbox_parts where state in ('refused', 'unsure')`,
+  )
+  const parts = createParts(state)
   return {
-    add: ({ key, kind = 'reply', channel, turn, replyTo, text }) =>
+    add: ({ key, kind = 'reply', channel, turn, to, replyTo, text }) =>
       state.transaction(
         'outbox.add',
-        () => void insert.run(key, clock.now(), kind, channel, turn, replyTo, text, OWNER_LANE, OWNER_PRINCIPAL),
+        () =>
+          void insert.run(key, clock.now(), kind, channel, turn, replyTo ?? '', text, to, OWNER_LANE, OWNER_PRINCIPAL),
       ),
     pending: (channel) =>
-      pending.all(channel, PENDING_MAX).map(({ state: sent, ...row }) => ({
+      pending.all(channel, PENDING_MAX).map((row) => ({
         ...row,
+        replyTo: row.replyTo === '' ? null : row.replyTo,
         answers: row.kind === 'reply' ? answers.all(row.turn).map(({ id }) => id) : [],
-        repeat: sent === 'sending',
       })),
-    sending: (key) => setState('outbox.sending', 'sending', key),
-    unsent: (key) => setState('outbox.unsent', 'pending', key),
-    sent: (key) => setState('outbox.sent', 'sent', key),
+    ...parts,
+    abandoned: () => abandoned.get()?.count ?? 0,
+  }
+}
+
+const createParts = (state: State): Omit<Outbox, 'add' | 'pending' | 'abandoned'> => {
+  const { database } = state
+  const exists = database.query<{ found: number }, [string]>(
+    'select 1 as found from outbox_parts where reply = ? limit 1',
+  )
+  const insert = database.query<undefined, [string, string, number, string]>(
+    'insert into outbox_parts (key, reply, number, text) values (?, ?, ?, ?)',
+  )
+  // An earlier version sent replies whole, and marked one whose outcome was unknown.
+  const inherit = database.query<undefined, [string, string]>(
+    `update outbox_parts set unsettled = 1 where key = ? and exists
+       (select 1 from outbox where key = ? and state = 'sending')`,
+  )
+  const waiting = database.query<ReplyPart, [string]>(
+    `select key, text, unsettled from outbox_parts where reply = ? and state = 'pending' order by number`,
+  )
+  const count = database.query<undefined, [string]>('update outbox_parts set unsettled = unsettled + 1 where key = ?')
+  const settle = database.query<undefined, [string]>(
+    'update outbox_parts set unsettled = max(0, unsettled - 1) where key = ?',
+  )
+  const missing = database.query<undefined, [string]>('update outbox_parts set unsettled = 0 where key = ?')
+  const end = database.query<undefined, [string, string | null, string]>(
+    'update outbox_parts set state = ?, service_id = ? where key = ?',
+  )
+  const endReply = database.query<undefined, [string]>(
+    `update outbox set state = 'sent' where key = (select reply from outbox_parts where key = ?1)
+       and not exists (select 1 from outbox_parts where reply = outbox.key and state = 'pending')`,
+  )
+  const close = (part: string, as: string, id: string | null): void =>
+    state.transaction('outbox.sent', () => {
+      end.run(as, id, part)
+      endReply.run(part)
+    })
+  return {
+    parts: (reply, layOut) => {
+      if (!exists.get(reply)) {
+        state.transaction('outbox.parts', () => {
+          for (const [index, text] of layOut().entries()) insert.run(`${reply}/${index + 1}`, reply, index + 1, text)
+          inherit.run(`${reply}/1`, reply)
+        })
+      }
+      return waiting.all(reply)
+    },
+    sending: (part) => state.transaction('outbox.sending', () => void count.run(part)),
+    unsent: (part) => state.transaction('outbox.unsent', () => void settle.run(part)),
+    missing: (part) => state.transaction('outbox.missing', () => void missing.run(part)),
+    sent: (part, id) => close(part, 'sent', id),
+    abandon: (part, as) => close(part, as, null),
   }
 }

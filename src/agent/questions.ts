@@ -94,9 +94,17 @@ export const createQuestions = (parts: Parts): Questions => {
     journal.transaction('question.asked', () => {
       const number = rows.countOf(question.turn) + 1
       const seq = rows.add(question, { at: clock.now(), codeHash: hashConfirmationCode(code) })
-      const { turn, channel, replyTo, summary } = question
+      const { turn, channel, replyTo, senderId, summary } = question
       journal.append({ type: 'question.asked', turn, payload: { question: seq, summary } })
-      outbox.add({ key: `${turn}/q${number}`, kind: 'question', channel, turn, replyTo, text: wordsOf(summary, code) })
+      outbox.add({
+        key: `${turn}/q${number}`,
+        kind: 'question',
+        channel,
+        turn,
+        to: senderId,
+        replyTo,
+        text: wordsOf(summary, code),
+      })
       return seq
     })
 

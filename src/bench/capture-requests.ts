@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { AgentParts } from '../agent/agent-parts.types.ts'
+import { createAttachments } from '../agent/attachments.ts'
 import { callModel } from '../agent/call-model.ts'
 import { createCommitRecord } from '../agent/commit-record.ts'
 import { createJournal } from '../agent/journal.ts'
@@ -50,6 +51,7 @@ const openAgent = (
   const lanes = createSandboxLanes(config)
   const parts: AgentParts = {
     clock: systemClock,
+    attachments: createAttachments(state),
     journal: createJournal(state, systemClock, () => {}),
     ledger: createLedger(state, { clock: systemClock, timezone: config.timezone, caps: config.caps }),
     gate,

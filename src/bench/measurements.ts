@@ -1,5 +1,6 @@
 import { auditMeasurement } from './audit-row.ts'
 import type { Measurement } from './bench.types.ts'
+import { channelMeasurement } from './channel-rows.ts'
 import { decisionMeasurement } from './decision-row.ts'
 import { gateMeasurements } from './gate-rows.ts'
 import { journalMeasurement } from './journal-row.ts'
@@ -23,6 +24,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
   laneMeasurement,
   stopMeasurement,
   workspaceMeasurement,
+  channelMeasurement,
 ]
 
 /** What takes minutes; `bench --large` takes these figures after the others. */

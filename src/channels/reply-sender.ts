@@ -1,20 +1,15 @@
 /**
- * Replies on their way out of one channel: in order, one at a time, never lost. A reply is marked before it is sent and
- * again when it has arrived; one that may have arrived goes out again as a repeat, with the same key, so that a channel
- * that knows keys shows it once. A channel that fails is given a growing rest; one where nobody listens is asked again at
- * the next message.
+ * Replies on their way out of one channel: in order, one at a time, never lost silently. A channel that fails is given a
+ * growing rest; one where nobody listens is asked again at the next message. How one part leaves is `part-sender.ts`.
  */
-import type { Outbox, OutgoingMessage } from '../agent/outbox.ts'
+import type { Reply } from '../agent/outbox.ts'
 import { createLane } from '../utils/lane.ts'
 import type { Timing } from '../utils/timing.ts'
+import { createBackOff } from './back-off.ts'
+import type { ChannelError } from './channel-error.ts'
 import type { Channel } from './channels.types.ts'
-
-/** The first rest after a failure; each further one is twice as long. */
-const REST_MIN_MS = 1000
-/** An owner who comes back to a restored channel does not wait longer than this for what was kept. */
-const REST_MAX_MS = 5 * 60_000
-/** A rest is shorter by up to this share, so that all that failed together does not come back together. */
-const JITTER_SHARE = 0.5
+import { layOutReply } from './lay-out-reply.ts'
+import { createPartSender, type PartSenderParts } from './part-sender.ts'
 
 export type ReplySender = {
   /** Sends what waits. */
@@ -23,48 +18,65 @@ export type ReplySender = {
   readonly idle: () => Promise<void>
 }
 
-/** After the signal aborts, what fails waits for the next start. `onFatal`: the outbox cannot be written. */
-export const createReplySender = (
-  {
-    outbox,
-    timing,
-    onFatal,
-  }: { readonly outbox: Outbox; readonly timing: Timing; readonly onFatal: (error: unknown) => void },
-  channel: Channel,
-  signal: AbortSignal,
-): ReplySender => {
-  const lane = createLane()
-  let failures = 0
-  let isResting = false
+export type ReplySenderParts = PartSenderParts & {
+  readonly timing: Timing
+  /** Whether the owner has named this host: others are not sent as links. */
+  readonly isNamedHost: (host: string) => boolean
+  readonly onFault: (error: ChannelError) => void
+  /** The outbox cannot be written. */
+  readonly onFatal: (error: unknown) => void
+}
 
-  const send = async (message: OutgoingMessage): Promise<boolean> => {
-    outbox.sending(message.key)
-    const arrived = await channel.send(message).catch(() => 'unknown' as const)
-    if (arrived === 'unknown') {
-      void rest()
+/** After the signal aborts, what fails waits for the next start. */
+export const createReplySender = (parts: ReplySenderParts, channel: Channel, signal: AbortSignal): ReplySender => {
+  const { outbox, timing } = parts
+  const lane = createLane()
+  const backOff = createBackOff(timing)
+  const sendPart = createPartSender(parts, channel)
+  let isWoken = false
+  let isResting = false
+  /** The service has asked for it: a message that comes meanwhile is no reason to try earlier. */
+  let mustRest = false
+
+  const sendReply = async (reply: Reply): Promise<boolean> => {
+    for (const part of outbox.parts(reply.key, () => layOutReply(reply.text, channel, parts.isNamedHost))) {
+      const outcome = await sendPart(reply, part)
+      if (outcome === 'over') {
+        backOff.reset()
+        continue
+      }
+      if (outcome.fault === 'absent') return false
+      parts.onFault(outcome)
+      void rest(outcome)
       return false
     }
-    failures = 0
-    if (arrived) outbox.sent(message.key)
-    else if (!message.repeat) outbox.unsent(message.key)
-    return arrived
+    return true
   }
 
   const sendWaiting = async (): Promise<void> => {
+    isWoken = false
+    if (mustRest) return
     for (let waiting = outbox.pending(channel.name); waiting.length > 0; waiting = outbox.pending(channel.name)) {
-      for (const message of waiting) if (!(await send(message))) return
+      for (const reply of waiting) if (!(await sendReply(reply))) return
     }
   }
 
-  const rest = async (): Promise<void> => {
+  const rest = async (error: ChannelError): Promise<void> => {
     if (isResting || signal.aborted) return
     isResting = true
-    const longest = Math.min(REST_MIN_MS * 2 ** failures++, REST_MAX_MS)
-    await timing.wait(longest * (1 - JITTER_SHARE * timing.random()), signal)
+    mustRest = error.fault === 'rate-limited' || error.fault === 'auth-failed'
+    await timing.wait(backOff.next(error), signal)
     isResting = false
+    mustRest = false
     if (!signal.aborted) wake()
   }
 
-  const wake = (): void => void lane.run(sendWaiting).catch(onFatal)
+  /** Many wakes before the lane comes to it are one. */
+  const wake = (): void => {
+    if (isWoken) return
+    isWoken = true
+    void lane.run(sendWaiting).catch(parts.onFatal)
+  }
+
   return { wake, idle: lane.idle }
 }

@@ -84,6 +84,25 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./sandbox.ts')).runSandbox,
   },
   {
+    name: 'link',
+    summary: 'a code that makes whoever types it into a channel another identity of yours',
+    usage: 'link [--home DIR] [--json]',
+    load: async () => (await import('./link.ts')).runLink,
+  },
+  {
+    name: 'links',
+    summary: 'the identities that may speak as you besides OWNER_ID',
+    usage: 'links [--home DIR] [--json]',
+    load: async () => (await import('./link.ts')).runLinks,
+  },
+  {
+    name: 'unlink',
+    positionalsMax: 2,
+    summary: 'takes an identity back, at once; 1 when there was none',
+    usage: 'unlink CHANNEL IDENTITY [--home DIR] [--json]',
+    load: async () => (await import('./link.ts')).runUnlink,
+  },
+  {
     name: 'undo',
     positionalsMax: 1,
     summary: "takes back a turn's changes (default: the newest), as a new commit; 1 when there is nothing",
@@ -161,6 +180,6 @@ export const COMMANDS: readonly CommandEntry[] = [
 
 /** Named by the design, built later: they say so instead of pretending. */
 export const LATER_COMMANDS: readonly string[] = [
-  ...['login', 'renew', 'recover-cert', 'backup', 'pay', 'peers', 'link'],
+  ...['login', 'renew', 'recover-cert', 'backup', 'pay', 'peers'],
   ...['modules', 'dev', 'agents', 'jobs', 'memory', 'export'],
 ]

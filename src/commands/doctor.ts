@@ -1,10 +1,14 @@
 /** Everything the node needs, looked at one by one: name, state, and the command that mends it. */
 import { chmodSync, existsSync, statSync } from 'node:fs'
+import { createChannelMemory } from '../agent/channel-memory.ts'
 import { loadRules } from '../agent/constraint-store.ts'
 import { priceOf } from '../agent/model/model-prices.ts'
+import { openStateForReading } from '../agent/persistence.ts'
 import { type Config, modelName, readConfig, readHome } from '../config.ts'
 import { GIT_NAMES } from '../describe.ts'
+import { openChannels } from '../open-channels.ts'
 import type { NodeStatus } from '../operations.ts'
+import { systemClock } from '../utils/clock.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, RunCommand } from './command.types.ts'
 import { withOperations } from './with-operations.ts'
@@ -42,6 +46,7 @@ const examine = async (invocation: Invocation): Promise<readonly Check[]> => {
   const config = attempt(checks, 'configuration', () => readConfig({ home: invocation.home }).config)
   if (!config) return checks
   checks.push({ name: 'configuration', state: 'ok', detail: config.home.root, mend: null }, examineModel(config))
+  checks.push(...(await examineChannels(invocation)))
   if (existsSync(config.home.constraints)) {
     const rules = attempt(checks, 'rules', () => loadRules(config.home.constraints))
     if (!rules) return checks
@@ -77,6 +82,54 @@ const examine = async (invocation: Invocation): Promise<readonly Check[]> => {
   }
   return checks
 }
+
+/** Each configured channel by its own look at its service; what it needs and lacks, when it cannot be made. */
+const examineChannels = async ({ home, signal }: Invocation): Promise<readonly Check[]> => {
+  const settings = readConfig({ home })
+  const { config } = settings
+  if (config.channels.length === 0) return []
+  const state = openStateForReading(config.home.state)
+  try {
+    const memory = state && createChannelMemory(state, systemClock)
+    const opened = await openChannels(settings, {
+      // The node may be running: what doctor learns is not kept.
+      memory: { get: (channel, key) => memory?.get(channel, key) ?? null, set: () => {} },
+      links: { add: () => {}, remove: () => false, list: () => [] },
+      announce: () => {},
+    })
+    const checks = await Promise.all(
+      opened.map(async (entry): Promise<readonly Check[]> => {
+        if ('missing' in entry) return entry.missing.map((detail) => missingSetting(entry.name, detail, config))
+        const found = await entry.channel.examine?.(signal)
+        await entry.channel.close?.()
+        const own = found ?? [{ state: 'ok', detail: `configured as ${entry.channel.identity().id}`, mend: null }]
+        return own.map((check) => ({ name: entry.name, ...check }))
+      }),
+    )
+    return [...checks.flat(), ...examineOwner(config)]
+  } finally {
+    state?.close()
+  }
+}
+
+const missingSetting = (name: string, detail: string, { home }: Config): Check => ({
+  ...{ name, state: 'fail', detail },
+  mend: `set it in the environment or in ${home.configFile}`,
+})
+
+const examineOwner = ({ ownerId, home }: Config): readonly Check[] =>
+  ownerId === null
+    ? [
+        {
+          ...{
+            name: 'owner',
+            state: 'warn',
+            detail: 'OWNER_ID is not set: only identities that you link are answered',
+          },
+          mend: `set OWNER_ID in the environment or in ${home.configFile}, or run plaited link while it runs`,
+        },
+      ]
+    : [{ name: 'owner', state: 'ok', detail: ownerId, mend: null }]
 
 const attempt = <T>(checks: Check[], name: string, look: () => T): T | null => {
   try {

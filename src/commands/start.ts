@@ -15,14 +15,16 @@ export const runStart: RunCommand = async ({ home, values, io, json, signal }) =
     })
   }
   const log = createNodeLog(settings, { write: io.error, level: 'info' })
-  await runService({ ...settings, log }, signal, ({ url }) => {
+  const announce = (text: string): void => io.error(`${text}\n`)
+  await runService({ ...settings, log, announce }, signal, ({ url, channels }) => {
     if (json)
       return io.out(
         `${JSON.stringify({ url, home: config.home.root, model: modelName(config), sandbox: config.sandboxMode, pid: process.pid })}\n`,
       )
     const weaker = config.sandboxMode === 'full' ? '' : `, WEAKER sandbox: ${config.sandboxMode}`
     const choices = `model: ${modelName(config)}${weaker}`
-    io.out(`plaited serves ${url} from ${config.home.root} (${choices}). No channel is configured:\n`)
+    const named = channels.length === 0 ? 'No channel is configured:' : `Channels: ${channels.join(', ')};`
+    io.out(`plaited serves ${url} from ${config.home.root} (${choices}). ${named}\n`)
     io.out("  talk to it with 'plaited chat'; end it with Ctrl-C.\n")
   })
   return 0

@@ -35,10 +35,13 @@ const OUTPUT_BYTES_MAX = 1024 * 1024
 /** What programs need to start and to know that no person watches. Everything else could change what they report. */
 const ENVIRONMENT_NAMES = ['PATH', 'HOME', 'TMPDIR', 'CI', 'TERM']
 /** Suites that take minutes: its flag has one run in full after the tests, told so by its variable. */
-const LONG_SUITES: Readonly<
-  Record<string, { readonly name: string; readonly file: string; readonly variable: string }>
-> = {
-  '--crash': { name: 'crash', file: 'test/crash/campaign.test.ts', variable: 'PLAITED_TEST_CRASH' },
+type LongSuite = { readonly name: string; readonly file: string; readonly variable: string }
+
+const LONG_SUITES: Readonly<Record<string, readonly LongSuite[]>> = {
+  '--crash': [
+    { name: 'crash', file: 'test/crash/campaign.test.ts', variable: 'PLAITED_TEST_CRASH' },
+    { name: 'bluesky', file: 'test/bluesky.test.ts', variable: 'PLAITED_TEST_FULL' },
+  ],
 }
 /** How often a long suite is looked at for how far it is, which it says in lines that begin with its name. */
 const LOOK_MS = 1000

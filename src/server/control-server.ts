@@ -31,6 +31,7 @@ const eventsSchema = z.strictObject({
 const budgetSchema = z.strictObject({ extension: budgetExtensionSchema.nullable() })
 const stopSchema = z.strictObject({ cause: z.enum(['word', 'interrupt']) })
 const confirmRuleSchema = z.strictObject({ code: z.string().max(64) })
+const unlinkSchema = z.strictObject({ channel: z.string().max(64), senderId: z.string().max(2048) })
 const nothing = z.strictObject({})
 
 export type ControlServer = { readonly close: () => Promise<void> }
@@ -50,6 +51,9 @@ export const startControlServer = (
     '/status': route(nothing, () => operations.status()),
     '/stop': route(stopSchema, ({ cause }) => operations.stop(cause)),
     '/resume': route(nothing, () => operations.resume()),
+    '/link': route(nothing, () => operations.link()),
+    '/links': route(nothing, () => operations.links()),
+    '/unlink': route(unlinkSchema, ({ channel, senderId }) => operations.unlink(channel, senderId)),
     '/undo': route(turnOnlySchema, ({ turn }) => operations.undo(turn)),
     '/redo': route(nothing, () => operations.redo()),
     '/restore': route(restoreSchema, (file) => operations.restore(file)),

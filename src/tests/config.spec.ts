@@ -97,6 +97,8 @@ describe('the configuration', () => {
     ['OWNER_ID', 'GitHub:1'],
     ['OWNER_ID', 'github:1 2'],
     ['OWNER_ID', ':1'],
+    ['CHANNEL_PROVIDER', 'pigeon'],
+    ['CHANNEL_PROVIDER', 'cli,constructor'],
   ])('refuses %s=%p and names it alone', (name, value) => {
     const fault = faultOf(() => read({ [name]: value }))
     expect(fault.code).toBe('CONFIG_INVALID')
@@ -114,6 +116,7 @@ describe('the configuration', () => {
 
   test('says in which form an owner is named', () => {
     expect(faultOf(() => read({ OWNER_ID: 'me@example.org' })).message).toContain('atproto:did:..., github:123')
+    expect(faultOf(() => read({ OWNER_ID: '123' })).message).toContain('github:123 or telegram:123')
     expect(read({ OWNER_ID: 'github:123' }).config.ownerId).toBe('github:123')
     expect(read({ OWNER_ID: 'did:plc:abc' }).config.ownerId).toBe('atproto:did:plc:abc')
     expect(read({ OWNER_ID: 'atproto:did:plc:abc' }).config.ownerId).toBe('atproto:did:plc:abc')
@@ -122,7 +125,12 @@ describe('the configuration', () => {
   test('has a default for everything but the owner and the key, and an empty variable is none', () => {
     const { config, secrets } = read({ PLAITED_PORT: '', PLAITED_TIMEZONE: '', OWNER_ID: '', ANTHROPIC_API_KEY: '' })
     expect(config).toMatchObject({ port: 3000, host: '127.0.0.1', timezone: 'UTC', ownerId: null, model: null })
-    expect(secrets).toEqual({ anthropicApiKey: null })
+    expect(secrets).toEqual({ anthropicApiKey: null, channelSettings: {} })
+    expect(config).toMatchObject({ channels: [], channelSettings: {} })
+  })
+
+  test('takes the local channel, which is always there, as none', () => {
+    expect(read({ CHANNEL_PROVIDER: ' cli, ,cli' }).config.channels).toEqual([])
   })
 
   test('asks a model only when there is a key, and keeps the key apart', () => {

@@ -1,9 +1,15 @@
 import type { AgentParts } from '../agent/agent-parts.types.ts'
+import { type ChannelMemory, createChannelMemory } from '../agent/channel-memory.ts'
 import { createInbox } from '../agent/inbox.ts'
+import { createLinkedIdentities, type LinkedIdentities } from '../agent/linked-identities.ts'
 import { createOutbox } from '../agent/outbox.ts'
 import { createQuestions } from '../agent/questions.ts'
+import { createStrangers } from '../agent/strangers.ts'
 import { createTestLoop, type LoopOptions, type TestLoop } from '../agent/tests/loop-fixture.ts'
-import type { Channel, IncomingMessage, OutgoingMessage } from '../channels/channels.types.ts'
+import { ChannelError } from '../channels/channel-error.ts'
+import { type ChannelHealth, createChannelHealth } from '../channels/channel-health.ts'
+import type { Channel, ChannelCapabilities, IncomingBatch, OutgoingMessage } from '../channels/channels.types.ts'
+import { createLinkDesk, type LinkDesk } from '../channels/link-desk.ts'
 import { createOwnerGate } from '../channels/owner-gate.ts'
 import type { ControlWord } from '../control-words.ts'
 import { type Conversation, createConversation } from '../conversation.ts'
@@ -16,6 +22,8 @@ export const OWNER = 'test:owner'
 
 export type TestChannel = Channel & {
   readonly receive: (id: string, text: string, senderId?: string) => void
+  /** Yields these together, and moves the cursor. */
+  readonly receiveBatch: (batch: IncomingBatch) => void
   /** The other side ends: after what was received, nothing more will come. */
   readonly hangUp: () => void
   /** Replies that arrived, in order. */
@@ -26,9 +34,25 @@ export type TestChannel = Channel & {
   onSend: (message: OutgoingMessage) => Promise<boolean> | boolean
 }
 
+const UNBOUNDED: ChannelCapabilities = {
+  ...{ graphemesMax: null, bytesMax: null, markdown: true, links: false, files: false, reactions: false },
+  ...{ replyTo: true, edit: false, idempotencyKey: false },
+}
+
 /** A channel beyond this machine: its senders are not the owner unless they are `OWNER`. */
-export const createTestChannel = (name = 'letters', { followUp = true } = {}): TestChannel => {
-  const messages = createQueue<IncomingMessage | null>()
+export const createTestChannel = (
+  name = 'letters',
+  {
+    followUp = true,
+    can = {},
+    extra = {},
+  }: {
+    readonly followUp?: boolean
+    readonly can?: Partial<ChannelCapabilities>
+    readonly extra?: Partial<Channel>
+  } = {},
+): TestChannel => {
+  const batches = createQueue<IncomingBatch | null>()
   const arrived = new Map<string, PromiseWithResolvers<OutgoingMessage>>()
   const arrivalOf = (id: string) => {
     const arrival = arrived.get(id) ?? Promise.withResolvers<OutgoingMessage>()
@@ -37,28 +61,32 @@ export const createTestChannel = (name = 'letters', { followUp = true } = {}): T
   }
   const nameOf = ({ kind, replyTo }: OutgoingMessage): string => {
     const asked = channel.sent.filter((sent) => sent.kind === 'question' && sent.replyTo === replyTo).length
-    return kind === 'question' ? `question ${asked} of ${replyTo}` : replyTo
+    return kind === 'question' ? `question ${asked} of ${replyTo}` : (replyTo ?? '')
   }
   const channel: TestChannel = {
     name,
+    capabilities: { ...UNBOUNDED, ...can },
     identity: () => ({ id: name }),
-    poll: async function* (signal) {
-      for await (const message of messages.drain(signal)) {
-        if (message === null) return
-        yield message
+    poll: async function* ({ signal }) {
+      for await (const batch of batches.drain(signal)) {
+        if (batch === null) return
+        yield batch
       }
     },
-    hangUp: () => messages.push(null),
-    receive: (id, text, senderId = OWNER) => messages.push({ id, senderId, text, followUp }),
+    hangUp: () => batches.push(null),
+    receive: (id, text, senderId = OWNER) =>
+      batches.push({ messages: [{ id, senderId, text, followUp }], cursor: null }),
+    receiveBatch: batches.push,
     sent: [],
     replyTo: (id) => arrivalOf(id).promise,
     onSend: () => true,
     send: async (message) => {
-      if (!(await channel.onSend(message))) return false
+      if (!(await channel.onSend(message))) throw new ChannelError('absent', 'nobody is there')
       channel.sent.push(message)
       arrivalOf(nameOf(message)).resolve(message)
-      return true
+      return { id: `sent ${message.key}` }
     },
+    ...extra,
   }
   return channel
 }
@@ -70,6 +98,13 @@ export type TestConversation = {
   readonly conversation: Conversation
   readonly controlWords: ControlWord[]
   readonly faults: unknown[]
+  /** What channels failed at. */
+  readonly channelFaults: { readonly channel: string; readonly doing: string; readonly fault: string }[]
+  readonly memory: ChannelMemory
+  readonly links: LinkedIdentities
+  readonly linkDesk: LinkDesk
+  readonly health: ChannelHealth
+  readonly strangers: ConversationParts['strangers']
   readonly freeze: ConversationParts['freeze']
   /** A conversation over the same state, as after a restart. */
   readonly restart: (ownerId?: string | null) => Conversation
@@ -93,6 +128,7 @@ export const createTestConversation = (
     readonly timing?: Timing
     /** How long a question waits; for ever unless it is given. */
     readonly questionTiming?: Timing
+    readonly keepAttachments?: ConversationParts['keepAttachments']
     readonly freeze?: (freeze: ConversationParts['freeze']) => ConversationParts['freeze']
     readonly answerControlWord?: (parts: AgentParts) => ConversationParts['answerControlWord']
   },
@@ -101,6 +137,12 @@ export const createTestConversation = (
   const loop = createTestLoop(options)
   const inbox = createInbox(loop.store.state(), loop.store.clock)
   const outbox = createOutbox(loop.store.state(), loop.store.clock)
+  const memory = createChannelMemory(loop.store.state(), loop.store.clock)
+  const links = createLinkedIdentities(loop.store.state(), loop.store.clock)
+  const strangers = createStrangers(loop.store.state(), loop.store.clock)
+  const linkDesk = createLinkDesk(loop.store.clock)
+  const health = createChannelHealth(loop.store.clock)
+  const channelFaults: TestConversation['channelFaults'] = []
   const controlWords: ControlWord[] = []
   const freeze = createFreeze(loop.parts.journal, loop.store.clock)
   const faults: unknown[] = []
@@ -112,10 +154,13 @@ export const createTestConversation = (
       onAsked: (channel) => restarted.send(channel),
     })
     const restarted = createConversation({
-      ...{ inbox, outbox, journal: loop.parts.journal },
+      ...{ inbox, outbox, journal: loop.parts.journal, memory, strangers, links, linkDesk, health },
+      keepAttachments: options.keepAttachments ?? (async () => []),
+      redact: (text) => text.replaceAll('canary', '[redacted]'),
+      onChannelFault: (channel, doing, { fault }) => channelFaults.push({ channel, doing, fault }),
       freeze: options.freeze?.(freeze) ?? freeze,
       ...{ timing, questions, note: loop.parts.gate.note },
-      ownerGate: createOwnerGate(ownerId),
+      ownerGate: createOwnerGate(ownerId, links.has),
       agentParts: async () => replace({ ...loop.parts, questions }),
       answerControlWord: async (word, intent) => {
         controlWords.push(word)
@@ -131,6 +176,7 @@ export const createTestConversation = (
   const conversation = restart()
   return {
     ...{ loop, inbox, outbox, conversation, controlWords, faults, restart, freeze },
+    ...{ memory, links, linkDesk, health, strangers, channelFaults },
     serve: (channel, served = conversation) => {
       const end = new AbortController()
       const done = served.serve(channel, end.signal)

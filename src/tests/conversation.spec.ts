@@ -240,15 +240,16 @@ describe('a reply', () => {
 
   test('that may have arrived before a crash keeps its mark through attempts that certainly fail', async () => {
     await using it = createTestConversation({ answer: echo })
-    it.outbox.add({ key: 't0', channel: 'letters', turn: 't0', replyTo: 'm0', text: 'maybe twice' })
-    it.outbox.sending('t0')
+    it.outbox.add({ key: 't0', channel: 'letters', turn: 't0', to: OWNER, replyTo: 'm0', text: 'maybe twice' })
+    it.outbox.parts('t0', () => ['maybe twice'])
+    it.outbox.sending('t0/1')
     const channel = createTestChannel()
     channel.onSend = () => false
     await it.serve(channel)()
-    expect(it.outbox.pending('letters')).toMatchObject([{ key: 't0', repeat: true }])
+    expect(it.outbox.parts('t0', () => [])).toMatchObject([{ key: 't0/1', unsettled: 1 }])
     channel.onSend = () => true
     const end = it.serve(channel, it.restart())
-    expect(await channel.replyTo('m0')).toMatchObject({ repeat: true })
+    expect(await channel.replyTo('m0')).toMatchObject({ repeat: true, text: '(repeat) maybe twice' })
     await end()
     expect(it.outbox.pending('letters')).toEqual([])
   })
@@ -270,7 +271,7 @@ describe('a reply', () => {
 
   test('that was pending at a restart leaves without waiting for the next message', async () => {
     await using it = createTestConversation({ answer: echo })
-    it.outbox.add({ key: 't0', channel: 'letters', turn: 't0', replyTo: 'm0', text: 'kept' })
+    it.outbox.add({ key: 't0', channel: 'letters', turn: 't0', to: OWNER, replyTo: 'm0', text: 'kept' })
     const channel = createTestChannel()
     const end = it.serve(channel)
     expect(await channel.replyTo('m0')).toMatchObject({ text: 'kept', repeat: false })
@@ -284,7 +285,7 @@ describe('a reply', () => {
     const arrived = Promise.withResolvers<void>()
     const attempts: string[] = []
     channel.onSend = async ({ replyTo }) => {
-      attempts.push(replyTo)
+      attempts.push(String(replyTo))
       leaving.resolve()
       if (replyTo === 'm1') await arrived.promise
       return true

@@ -177,9 +177,9 @@ describe('what the journal does not hold is told too', () => {
 
   test('a reply that was handed over, and one that waits', () => {
     using logged = createLogged()
-    logged.outbox.add({ key: 't1', channel: 'cli', turn: 't1', replyTo: 'm1', text: CONTENT })
+    logged.outbox.add({ key: 't1', channel: 'cli', turn: 't1', to: 'o', replyTo: 'm1', text: CONTENT })
     logged.outbox.unsent('t1')
-    logged.outbox.sent('t1')
+    logged.outbox.sent('t1', 'their id')
     expect(logged.entries().map(({ event, level }) => `${level} ${event}`)).toEqual([
       'warn reply.kept',
       'info reply.sent',
@@ -194,21 +194,16 @@ describe('what the journal does not hold is told too', () => {
     [{ outcome: 'operator', toolUseId: null }, 'info operator.call'],
   ] as const)('the decision %j as %s, without its detail', (how, told) => {
     using logged = createLogged()
+    const { outcome, toolUseId } = how
     const entry: DecisionEntry = {
-      ...{
-        type: 'permission:bash:exec',
-        turn: 't1',
-        reason: CONTENT,
-        rulesHash: 'h',
-        rulesHead: null,
-        positions: null,
-        ...how,
-      },
+      ...{ type: 'permission:bash:exec', turn: 't1', reason: CONTENT, outcome, toolUseId },
+      ...{ rulesHash: 'h', rulesHead: null, positions: null },
       ...{ blockedBy: ['file#rule'], detail: { cmd: CONTENT } },
     }
     expect(logged.decisions.append(entry)).toBe(1)
     const [line] = logged.entries()
-    expect(`${line?.level} ${line?.event}`).toBe(told)
+    const { level, event } = line as { level: string; event: string }
+    expect(`${level} ${event}`).toBe(told)
     expect(line).toMatchObject({ decision: 1, permission: 'permission:bash:exec' })
     expect(logged.lines.join()).not.toContain(CONTENT)
   })

@@ -1,16 +1,16 @@
 /**
  * A channel on disk, outside the home: `inbox.jsonl` is what the owner said, `outbox.jsonl` what reached them. It delivers
- * at least once, from a position that it writes down now and then; with keys it drops a reply that it has already.
+ * at least once: after a restart some come again from before the cursor. It knows a reply by its key, or can be read back.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { Channel, IncomingMessage, OutgoingMessage } from '../../src/channels/channels.types.ts'
+import { ChannelError } from '../../src/channels/channel-error.ts'
+import type { Channel, IncomingBatch, OutgoingMessage } from '../../src/channels/channels.types.ts'
 import { createQueue } from '../../src/utils/queue.ts'
 import { appendJsonLine, readJsonLines } from './json-lines.ts'
 
-/** Letters between two notes of the position: so many at most come again after a restart. */
-const POSITION_STEP = 5
+/** Letters from before the cursor that come again after a restart. */
+const COME_AGAIN = 5
 
 export const MAILBOX_OWNER = 'post:owner'
 
@@ -19,7 +19,7 @@ export type Letter = z.output<typeof letterSchema>
 
 const deliverySchema = z.strictObject({
   key: z.string(),
-  replyTo: z.string(),
+  replyTo: z.string().nullable(),
   answers: z.array(z.string()),
   text: z.string(),
   repeat: z.boolean(),
@@ -31,7 +31,6 @@ export type Delivery = z.output<typeof deliverySchema>
 const files = (folder: string) => ({
   inbox: join(folder, 'inbox.jsonl'),
   outbox: join(folder, 'outbox.jsonl'),
-  position: join(folder, 'position'),
 })
 
 /** The owner says something. */
@@ -59,13 +58,13 @@ export const createMailbox = ({
 }: {
   readonly folder: string
   readonly run: number
-  /** Whether it knows a reply by its key. */
+  /** Whether it drops a reply whose key it knows; otherwise it can be asked whether it has one. */
   readonly keyed: boolean
   /** Nobody is there at first: the first reply of the run is not taken. */
   readonly refusesFirst: boolean
   readonly atPoint: (name: string) => void
 }): MailboxChannel => {
-  const { inbox, outbox, position } = files(folder)
+  const { inbox, outbox } = files(folder)
   const letters = [...readLetters(folder)]
   const delivered = new Set(readDeliveries(folder).map(({ key }) => key))
   const waiting = new Set(letters.map(({ id }) => id))
@@ -79,28 +78,33 @@ export const createMailbox = ({
   }
   for (const { answers } of readDeliveries(folder)) settle(answers)
 
-  const toMessage = ({ id, text, followUp }: Letter): IncomingMessage => ({
-    ...{ id, text, followUp },
-    senderId: MAILBOX_OWNER,
+  const toBatch = ({ id, text, followUp }: Letter, cursor: number): IncomingBatch => ({
+    messages: [{ id, text, followUp, senderId: MAILBOX_OWNER }],
+    cursor: `${cursor}`,
   })
 
   return {
     name: 'post',
     identity: () => ({ id: 'post' }),
-    poll: async function* (signal) {
-      const from = existsSync(position) ? Number(readFileSync(position, 'utf8')) : 0
-      for (let at = from; at < letters.length; at++) {
-        const letter = letters[at]
-        if (letter) yield toMessage(letter)
-        if (at % POSITION_STEP === 0) writeFileSync(position, String(at)) // the one before it was taken
-      }
-      for await (const letter of arrivals.drain(signal)) yield toMessage(letter)
+    capabilities: {
+      ...{ graphemesMax: null, bytesMax: null, markdown: true, links: false, files: false, reactions: false },
+      ...{ replyTo: true, edit: false, idempotencyKey: keyed },
     },
+    poll: async function* ({ cursor, signal }) {
+      const known = letters.length
+      for (let at = Math.max(0, Number(cursor ?? 0) - COME_AGAIN); at < known; at++) {
+        const letter = letters[at]
+        if (letter) yield toBatch(letter, at + 1)
+      }
+      let at = known
+      for await (const letter of arrivals.drain(signal)) yield toBatch(letter, ++at)
+    },
+    ...(keyed ? {} : { findSent: async (key: string) => (delivered.has(key) ? { id: key } : null) }),
     send: async ({ key, replyTo, answers, text, repeat }: OutgoingMessage) => {
       atPoint('channel.send:before')
       if (isAway) {
         isAway = false
-        return false
+        throw new ChannelError('absent', 'nobody is there')
       }
       if (!keyed || !delivered.has(key)) {
         appendJsonLine(outbox, { key, replyTo, answers: [...answers], text, repeat, run } satisfies Delivery)
@@ -108,7 +112,7 @@ export const createMailbox = ({
       }
       atPoint('channel.send:after')
       settle(answers)
-      return true
+      return { id: key }
     },
     say: (letter) => {
       appendJsonLine(inbox, letter)

@@ -53,7 +53,7 @@ const mailbox = createMailbox({ folder: plan.mailbox, run, keyed, refusesFirst, 
 const node = await createNode({
   ...readConfig({ home: plan.home, model: 'scripted' }, config),
   clock: { now: () => systemClock.now() + plan.clockShiftMs },
-  channels: [mailbox],
+  openChannels: async () => [mailbox],
   makeModel: async ({ home }) => createMeteredModel(home.state, plan.served),
   atPoint,
 })

@@ -12,10 +12,15 @@ export type ToolResultBlock = {
   readonly content: string
   readonly is_error?: boolean
 }
+/** A picture or a PDF, for models that read them. */
+export type MediaBlock = {
+  readonly type: 'image' | 'document'
+  readonly source: { readonly type: 'base64'; readonly media_type: string; readonly data: string }
+}
 export type OpaqueBlock = { readonly type: 'thinking' | 'redacted_thinking'; readonly [field: string]: unknown }
 
 export type ModelMessage =
-  | { readonly role: 'user'; readonly content: readonly (TextBlock | ToolResultBlock)[] }
+  | { readonly role: 'user'; readonly content: readonly (TextBlock | MediaBlock | ToolResultBlock)[] }
   | { readonly role: 'assistant'; readonly content: readonly (TextBlock | ToolUseBlock | OpaqueBlock)[] }
 
 /** `inputSchema` is a JSON Schema object. */

@@ -13,7 +13,7 @@ import { Refusal } from './worker/refusal.ts'
 import { replaceText } from './worker/replace-text.ts'
 import { showLines } from './worker/show-lines.ts'
 import { createSpareFile } from './worker/spare-file.ts'
-import { readText, writeText } from './worker/text-file.ts'
+import { readText, writeBytes, writeText } from './worker/text-file.ts'
 import { openWorkspaceRoot, type WorkspaceRoot } from './worker/workspace-root.ts'
 
 const workspace = openWorkspaceRoot()
@@ -26,6 +26,11 @@ const perform = async (root: WorkspaceRoot, operation: FileOperation): Promise<F
     case 'write':
       writeText(root, operation.path, operation.content, { spare })
       return done(`wrote ${Buffer.byteLength(operation.content)} bytes`)
+    case 'store': {
+      const bytes = Buffer.from(operation.base64, 'base64')
+      writeBytes(root, operation.path, bytes)
+      return done(`wrote ${bytes.length} bytes`)
+    }
     case 'edit': {
       const { text, count } = replaceText(readText(root, operation.path), operation)
       writeText(root, operation.path, text, { spare })

@@ -50,7 +50,7 @@ const decision = { type: 't', turn: null, toolUseId: null, outcome: 'allowed', b
 const writes = {
   inbox: codeOf(() => createInbox(state, systemClock).accept(message)),
   outbox: codeOf(() =>
-    createOutbox(state, systemClock).add({ key: 'k', channel: 'cli', turn: 't', replyTo: 'm', text: larger }),
+    createOutbox(state, systemClock).add({ key: 'k', channel: 'cli', turn: 't', to: 'o', replyTo: 'm', text: larger }),
   ),
   ledger: codeOf(() =>
     createLedger(state, { clock: systemClock, timezone: 'UTC', caps }).reserve({

@@ -11,8 +11,8 @@ test('what a turn sent and paid is named; what waits, was only reserved, or was 
   const outbox = createOutbox(state, store.clock)
   const ledger = createLedger(state, { clock: store.clock, timezone: 'UTC', caps: TEST_CAPS })
   for (const key of ['t1', 't1/more', 't2']) {
-    outbox.add({ key, channel: 'cli', turn: key.slice(0, 2), replyTo: 'm', text: 'done' })
-    if (key !== 't2') outbox.sent(key)
+    outbox.add({ key, channel: 'cli', turn: key.slice(0, 2), to: 'o', replyTo: 'm', text: 'done' })
+    for (const part of key === 't2' ? [] : outbox.parts(key, () => ['done'])) outbox.sent(part.key, 'id')
   }
   for (const [ref, kind] of [
     ['a', 'model'],

@@ -2,6 +2,7 @@ import { createOwnerGate } from '../../channels/owner-gate.ts'
 import { runTurn } from '../agent.ts'
 import type { PermittedCall, Sandbox, SandboxOutcome } from '../agent.types.ts'
 import type { AgentParts } from '../agent-parts.types.ts'
+import { createAttachments } from '../attachments.ts'
 import { createConstraintEngine } from '../constraint-engine.ts'
 import type { RuleSet } from '../constraint-store.ts'
 import { createDecisionChain } from '../decision-chain.ts'
@@ -105,6 +106,7 @@ export const createTestLoop = (options: LoopOptions): TestLoop => {
   const parts: AgentParts = {
     clock,
     journal,
+    attachments: createAttachments(state),
     ledger: createLedger(state, { clock, timezone: 'UTC', caps: { ...TEST_CAPS, ...options.caps } }),
     gate: createConstraintEngine({
       ruleSet: options.ruleSet ?? ruleSetOf(),

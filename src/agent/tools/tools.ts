@@ -74,6 +74,11 @@ export const questionFor = (operation: ToolOperation): PermissionQuestion => {
         type: 'permission:file:write',
         input: { path: operation.path, op: 'write', bytes: Buffer.byteLength(operation.content) },
       }
+    case 'store':
+      return {
+        type: 'permission:file:write',
+        input: { path: operation.path, op: 'write', bytes: Buffer.byteLength(operation.base64, 'base64') },
+      }
     case 'edit':
       return { type: 'permission:file:write', input: { path: operation.path, op: 'edit' } }
     case 'bash':

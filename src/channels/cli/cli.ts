@@ -4,7 +4,16 @@
  */
 import { NodeError } from '../../utils/node-error.ts'
 import { createQueue } from '../../utils/queue.ts'
-import type { Channel, ChannelProgress, IncomingMessage, OutgoingMessage, Say } from '../channels.types.ts'
+import { ChannelError } from '../channel-error.ts'
+import type {
+  Channel,
+  ChannelCapabilities,
+  ChannelProgress,
+  IncomingMessage,
+  OutgoingMessage,
+  Say,
+} from '../channels.types.ts'
+import { REPEAT_MARK } from '../lay-out-reply.ts'
 import { LOCAL_CHANNEL, LOCAL_OWNER } from '../owner-gate.ts'
 
 export type CliChannel = Channel & { readonly say: Say }
@@ -17,28 +26,44 @@ type Speaker = {
 
 const HEARD = Promise.resolve()
 
+/** A terminal shows what it is given, and keeps no keys. */
+const CAPABILITIES: ChannelCapabilities = {
+  ...{ graphemesMax: null, bytesMax: null, markdown: true, links: false, files: false, reactions: false },
+  ...{ replyTo: true, edit: false, idempotencyKey: false },
+}
+
 export const createCliChannel = (): CliChannel => {
   const messages = createQueue<IncomingMessage>()
   const speakers = new Map<string, Speaker>()
-  const deliver = async (message: OutgoingMessage): Promise<boolean> => {
+  const deliver = async (message: OutgoingMessage): Promise<{ readonly id: string }> => {
     const waiting = message.answers.map((id) => ({ id, speaker: speakers.get(id) }))
     const heard = waiting.flatMap(({ id, speaker }) => {
       speakers.delete(id)
-      speaker?.resolve(message.repeat ? `(repeat) ${message.text}` : message.text)
+      speaker?.resolve(message.text)
       return speaker ? [speaker.heard] : []
     })
     await Promise.all(heard)
-    if (heard.length > 0) return true
+    if (heard.length > 0) return { id: message.key }
     const [anyone] = speakers.values()
-    const { kind, text, repeat } = message
-    if (kind !== 'reply') (speakers.get(message.replyTo) ?? anyone)?.progress({ kind, text })
-    else anyone?.progress({ kind: 'late-reply', text, repeat })
-    return anyone !== undefined
+    if (!anyone) throw new ChannelError('absent', 'nobody is at the terminal')
+    if (message.kind === 'question' || message.kind === 'notice') {
+      const asker = message.replyTo === null ? undefined : speakers.get(message.replyTo)
+      ;(asker ?? anyone).progress({ kind: message.kind, text: message.text })
+      return { id: message.key }
+    }
+    // Whoever shows it says that it is a repeat in words of their own.
+    const text = message.repeat ? message.text.slice(REPEAT_MARK.length) : message.text
+    anyone.progress({ kind: 'late-reply', text, repeat: message.repeat })
+    return { id: message.key }
   }
   return {
     name: LOCAL_CHANNEL,
+    capabilities: CAPABILITIES,
     identity: () => ({ id: LOCAL_CHANNEL }),
-    poll: (signal) => messages.drain(signal),
+    poll: async function* ({ signal }) {
+      yield { messages: [], cursor: null }
+      for await (const message of messages.drain(signal)) yield { messages: [message], cursor: null }
+    },
     send: deliver,
     progress: (replyTo, progress) => speakers.get(replyTo)?.progress(progress),
     say: ({ messageId, text, followUp = false }, progress, remote) => {

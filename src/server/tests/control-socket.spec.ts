@@ -45,6 +45,8 @@ const STATUS: NodeStatus = {
   turn: { id: 't1', since: 1_800_000_000_000, steps: 2, doing: 'tool', tool: 'bash' },
   queued: 0,
   strangers: 0,
+  channels: [],
+  abandoned: 0,
   decisions: { allowed: 1, blocked: 2 },
   budget: BUDGET,
   lastError: { at: 1_800_000_000_000, turn: null, fault: 'unreachable', message: 'no answer' },
@@ -75,6 +77,9 @@ const answers: Operations = {
   execute: async () => ({ kind: 'text', text: 'read', truncated: true }),
   auditDecisions: async () => ({ ok: false, seq: 3, fault: 'its fields were changed' }),
   budget: async (extension) => ({ ...BUDGET, turnCapMicros: extension?.micros ?? 0 }),
+  link: async () => ({ code: 'BCDF-GHJK', expiresAt: 5 }),
+  links: async () => [{ channel: 'letters', senderId: 'test:phone', at: 5 }],
+  unlink: async (channel, senderId) => channel === 'letters' && senderId === 'test:phone',
 }
 
 /** A listening node made of the given operations. */
@@ -114,6 +119,9 @@ describe('operations over the socket', () => {
     ['audit', (on: Operations) => on.auditDecisions()],
     ['budget', (on: Operations) => on.budget(null)],
     ['budget raised', (on: Operations) => on.budget({ span: 'day', micros: 5 })],
+    ['link', (on: Operations) => on.link()],
+    ['links', (on: Operations) => on.links()],
+    ['unlink', (on: Operations) => on.unlink('letters', 'test:phone')],
     ['say', (on: Operations) => on.say({ messageId: 'm1', text: 'ü\n\u2028' }, () => {})],
     ['execute', (on: Operations) => on.execute({ kind: 'read', path: '/workspace/a', offset: null, limit: null })],
   ] as const)('%s: the answer is the one of the node itself', async (_, ask) => {
@@ -227,6 +235,7 @@ describe('the socket', () => {
     ['/execute', '{"kind":"format","path":"/"}'],
     ['/execute', '{"kind":"bash","command":"ls"}'],
     ['/execute', '{"kind":"bash","command":"ls","timeoutMs":1,"sudo":true}'],
+    ['/unlink', '{"channel":"letters"}'],
     ['/budget', '{}'],
     ['/budget', '{"extension":{"span":"year","micros":1}}'],
     ['/budget', '{"extension":{"span":"day","micros":0.5}}'],

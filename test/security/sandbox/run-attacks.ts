@@ -3,6 +3,7 @@
  * host is in anything that came back, and nothing that the host keeps has moved; in the end no attack's random mark is
  * anywhere on the host but in the workspace. What an attack says of itself is only added to that.
  */
+
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { SandboxOutcome, ToolOperation } from '../../../src/agent/agent.types.ts'
@@ -10,6 +11,7 @@ import { createSandboxLanes, type SandboxLanes } from '../../../src/agent/sandbo
 import type { SandboxLimits } from '../../../src/agent/sandbox/sandbox.types.ts'
 import { asText, permit, TEST_USER } from '../../../src/agent/sandbox/tests/sandbox-fixture.ts'
 import { createFixture, type Fixture } from '../../../src/agent/workspace/tests/workspace-fixture.ts'
+import { NodeError } from '../../../src/utils/node-error.ts'
 import { temporaryHome } from '../../run-plaited.ts'
 import type { Attack, Scene, Verdict } from './attack.types.ts'
 import { createHost, type Host, randomWord } from './outside.ts'
@@ -93,7 +95,11 @@ const judge = async (stage: Stage, attack: Attack, once: Once): Promise<Verdict>
   const before = host.observe()
   const faults: string[] = []
   try {
-    const finding = await attack.attempt(scene)
+    const finding = await attack.attempt(scene).catch(async (error: unknown) => {
+      // Another attack may just have closed the workspace to everybody; the node mends that for the next call.
+      if (!(error instanceof NodeError && error.code === 'SANDBOX_FAILED')) throw error
+      return attack.attempt(scene)
+    })
     if (finding !== null) faults.push(finding)
   } catch (error) {
     faults.push(`not tried: ${error instanceof Error ? error.message : error}`)

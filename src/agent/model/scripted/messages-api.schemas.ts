@@ -9,6 +9,16 @@ const textSchema = z.strictObject({
   cache_control: cacheControlSchema.optional(),
 })
 
+const sourceSchema = <Types extends readonly [string, ...string[]]>(types: Types) =>
+  z.strictObject({ type: z.literal('base64'), media_type: z.enum(types), data: z.base64().min(1) })
+
+const imageSchema = z.strictObject({
+  type: z.literal('image'),
+  source: sourceSchema(['image/png', 'image/jpeg', 'image/gif', 'image/webp']),
+})
+
+const documentSchema = z.strictObject({ type: z.literal('document'), source: sourceSchema(['application/pdf']) })
+
 const toolResultSchema = z.strictObject({
   type: z.literal('tool_result'),
   tool_use_id: z.string(),
@@ -33,7 +43,7 @@ const contentSchema = <T extends z.ZodType>(block: T) =>
 const messageSchema = z.discriminatedUnion('role', [
   z.strictObject({
     role: z.literal('user'),
-    content: contentSchema(z.discriminatedUnion('type', [textSchema, toolResultSchema])),
+    content: contentSchema(z.discriminatedUnion('type', [textSchema, imageSchema, documentSchema, toolResultSchema])),
   }),
   z.strictObject({
     role: z.literal('assistant'),

@@ -44,6 +44,19 @@ describeReal('reading, writing and editing', () => {
     expect(statSync(inWorkspace('a/b')).mode & 0o777).toBe(0o775)
   })
 
+  test('a file of any bytes comes back as it was stored, and is stored nowhere else', async () => {
+    const bytes = Uint8Array.from({ length: 1024 }, (_, index) => index % 256)
+    const store = (path: string): ToolOperation => ({
+      kind: 'store',
+      path,
+      base64: Buffer.from(bytes).toString('base64'),
+    })
+    expect(await run(store('/workspace/inbox/m1/a.bin'))).toMatchObject({ kind: 'text', text: 'wrote 1024 bytes' })
+    expect(new Uint8Array(readFileSync(inWorkspace('inbox/m1/a.bin')))).toEqual(bytes)
+    expectRefusal(await run(store('/workspace/../etc/a')), 'part')
+    expectRefusal(await run(store('/etc/a')), 'not under')
+  })
+
   test('a file that is written again keeps its mode, and nothing else is left in its folder', async () => {
     mkdirSync(inWorkspace('bin'))
     chmodSync(inWorkspace('bin'), 0o777)

@@ -8,6 +8,7 @@ const isTextOrNull = (value: unknown): boolean => value === null || isText(value
 const FIELDS: Readonly<Record<string, Readonly<Record<string, (value: unknown) => boolean>>>> = {
   read: { path: isText, offset: isLineNumberOrNull, limit: isLineNumberOrNull },
   write: { path: isText, content: isText },
+  store: { path: isText, base64: isText },
   edit: { path: isText, oldString: isText, newString: isText, replaceAll: isFlag },
   glob: { pattern: isText, path: isText },
   keep: { path: isText, content: isText, bytesMax: (value) => Number.isSafeInteger(value) },

@@ -28,13 +28,18 @@ export const readText = (root: WorkspaceRoot, path: string): string => {
  * Writes a whole file in one step: a new file takes the old one's place and mode, so a kill leaves the old or the new
  * content, never a part. Not synced to the disk: the commit at the end of the turn is what lasts. @throws {Refusal}
  */
-export const writeText = (
+type WriteLimits = { readonly bytesMax?: number; readonly spare?: SpareFile | null }
+
+export const writeText = (root: WorkspaceRoot, path: string, content: string, limits: WriteLimits = {}): void =>
+  writeBytes(root, path, Buffer.from(content), limits)
+
+/** As `writeText`, for a file of any bytes. @throws {Refusal} */
+export const writeBytes = (
   root: WorkspaceRoot,
   path: string,
-  content: string,
-  { bytesMax = FILE_BYTES_MAX, spare = null }: { readonly bytesMax?: number; readonly spare?: SpareFile | null } = {},
+  bytes: Uint8Array,
+  { bytesMax = FILE_BYTES_MAX, spare = null }: WriteLimits = {},
 ): void => {
-  const bytes = Buffer.from(content)
   if (bytes.length > bytesMax) throw new Refusal(`the content is over the limit of ${bytesMax} bytes`)
   const { folder, name } = root.openParent(path)
   withClosed(folder, () => {

@@ -1,0 +1,34 @@
+/** Every link is told where the owner is: to the new identity, and on all other channels, in case somebody else did it. */
+import type { InboundMessage } from './agent/inbox.ts'
+import { LOCAL_CHANNEL, LOCAL_OWNER } from './channels/owner-gate.ts'
+import type { ConversationParts } from './conversation.types.ts'
+
+type NoticeParts = Pick<ConversationParts, 'inbox' | 'outbox' | 'journal' | 'links'> & {
+  readonly served: () => readonly string[]
+}
+
+/** To be called in the transaction that links. */
+export const announceLink = (
+  parts: NoticeParts,
+  by: Pick<InboundMessage, 'channel' | 'messageId' | 'senderId'>,
+): void => {
+  const { channel, messageId, senderId } = by
+  parts.journal.append({ type: 'identity.link', turn: null, payload: { channel, senderId } })
+  const key = `link/${channel}/${messageId}`
+  const welcome = `Linked: from now on ${senderId} speaks here as my owner. 'plaited links' lists links.`
+  parts.outbox.add({ key, channel, turn: key, to: senderId, replyTo: messageId, text: welcome })
+  const mend = `If that was not you, run: plaited unlink ${channel} ${senderId}`
+  const text = `${senderId} on ${channel} was linked just now with a code from the terminal, and speaks as my owner. ${mend}`
+  for (const other of new Set([...parts.served(), LOCAL_CHANNEL])) {
+    const to = other === channel ? null : ownerOn(parts, other)
+    if (to !== null) {
+      parts.outbox.add({ key: `${key}@${other}`, channel: other, turn: `${key}@${other}`, to, replyTo: null, text })
+    }
+  }
+}
+
+/** Where the owner was last heard on a channel; null when it is not known there. */
+const ownerOn = ({ inbox, links }: NoticeParts, channel: string): string | null =>
+  channel === LOCAL_CHANNEL
+    ? LOCAL_OWNER
+    : (inbox.lastOwner(channel) ?? links.list().findLast((link) => link.channel === channel)?.senderId ?? null)
