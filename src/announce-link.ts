@@ -28,7 +28,7 @@ export const announceLink = (
 }
 
 /** Where the owner was last heard on a channel; null when it is not known there. */
-const ownerOn = ({ inbox, links }: NoticeParts, channel: string): string | null =>
+export const ownerOn = ({ inbox, links }: Pick<NoticeParts, 'inbox' | 'links'>, channel: string): string | null =>
   channel === LOCAL_CHANNEL
     ? LOCAL_OWNER
     : (inbox.lastOwner(channel) ?? links.list().findLast((link) => link.channel === channel)?.senderId ?? null)

@@ -7,10 +7,10 @@
  */
 import type { OwnerIntent } from './agent/agent.types.ts'
 import type { InboundMessage } from './agent/inbox.ts'
-import { type ControlWord, isNo, needsLane, parseControlWord } from './control-words.ts'
+import { type ControlWord, needsLane, parseAnswer, parseControlWord } from './control-words.ts'
 import type { ConversationParts, StopReport } from './conversation.types.ts'
 import { describeStop } from './describe.ts'
-import { proveOwner, recordAnswered } from './open-turn.ts'
+import { proveOwner, recordAnswered, withoutCodes } from './open-turn.ts'
 
 export type ControlDesk = {
   /** Answers the message when it is a word of the owner's that need not wait. */
@@ -33,16 +33,20 @@ export const createControlDesk = (
   },
 ): ControlDesk => {
   const open = new Map<string, Promise<void>>()
-  /** A plain no is a word only while something is asked. */
-  const readWord = ({ channel, text }: InboundMessage): ControlWord | null =>
-    parseControlWord(text) ??
-    (isNo(text) && parts.questions.open().some((question) => question.channel === channel) ? 'no' : null)
+  /** A plain no is a word only while something is asked; what holds a code besides other words is not passed on. */
+  const readWord = ({ channel, text }: InboundMessage): ControlWord | null => {
+    const word = parseControlWord(text)
+    if (word !== null) return word
+    const isAsked = parts.questions.open().some((question) => question.channel === channel)
+    const answered = isAsked ? parseAnswer(text) : null
+    return answered ?? (withoutCodes(parts, text) === text ? null : 'unclear')
+  }
 
   const keyOf = ({ channel, messageId }: InboundMessage) => `${channel}/${messageId}`
 
   const answer = async (message: InboundMessage, intent: OwnerIntent, word: ControlWord): Promise<void> => {
     const text = word === 'stop' ? describeStop(await stop(message)) : await parts.answerControlWord(word, intent)
-    recordAnswered(parts, { message, intent, ending: { end: 'control', text } })
+    recordAnswered(parts, { message, intent, word, ending: { end: 'control', text } })
     onAnswered(message.channel)
   }
 

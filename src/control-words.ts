@@ -1,6 +1,6 @@
 /** Words that the node answers itself, without the model: they work when the model does not. */
 
-import { isConfirmationCode } from './agent/confirmation-code.ts'
+import { CODE_LENGTH, isConfirmationCode, parseConfirmationCode } from './agent/confirmation-code.ts'
 import type { BudgetExtension } from './agent/ledger.types.ts'
 import type { OpenQuestion } from './agent/questions.ts'
 import {
@@ -22,6 +22,8 @@ export type ControlWord =
   | 'questions'
   | 'no'
   | `confirm ${string}`
+  /** Meant as an answer to what is asked, and none that counts. */
+  | 'unclear'
   | 'undo'
   | `undo ${string}`
   | 'redo'
@@ -36,8 +38,8 @@ export type AskedHere = {
   readonly open: () => readonly OpenQuestion[]
   /** Answers with what then happens; null when nothing open has this code. */
   readonly confirm: (code: string) => Promise<string | null>
-  /** How many were open. */
-  readonly deny: () => number
+  /** No to the calls that are asked about; to the proposed rules when there are none. What was declined. */
+  readonly deny: () => readonly OpenQuestion[]
 }
 
 /** Turns that `log` shows in a chat. */
@@ -77,7 +79,8 @@ export const parseControlWord = (text: string): ControlWord | null => {
     .replace(/^\//, '')
     .replace(/[.!]+$/, '')
   const word = given.toLowerCase().replace(/ +/g, ' ')
-  if (isConfirmationCode(word)) return `confirm ${word}`
+  const code = parseConfirmationCode(text)
+  if (code !== null) return `confirm ${code}`
   return WORDS.get(word) ?? (isExtensionWord(word) || isUndoWord(word) ? word : parseRestoreWord(given))
 }
 
@@ -93,8 +96,20 @@ const parseRestoreWord = (text: string): ControlWord | null => {
 /** What changes the workspace must not run beside a turn, nor twice; all others are answered at once. */
 export const needsLane = (word: ControlWord): boolean => /^(undo|redo|restore)\b/.test(word)
 
-/** Means no to what is asked; a word for the model when nothing is. */
-export const isNo = (text: string): boolean => /^\/?no[.!]*$/i.test(text.trim())
+/** What else is an answer while something is asked; null: it is not one, and for the model as ever. */
+export const parseAnswer = (text: string): 'no' | 'unclear' | `confirm ${string}` | null => {
+  if (/^\W*(no|nope|nah|n|no,? thanks|no,? thank you)\W*$/i.test(text)) return 'no'
+  if (/^\W*(y|yes|yep|yeah|ok|okay|sure|confirm)\W*$/i.test(text)) return 'unclear'
+  const letters = text
+    .toLowerCase()
+    .replace(/^\W*(yes|ok|okay|confirm)\W/, '')
+    .replaceAll(/[^\p{L}\p{N}]/gu, '')
+  if (isConfirmationCode(letters)) return `confirm ${letters}`
+  return NEARLY_A_CODE.test(letters) ? 'unclear' : null
+}
+
+/** A code with a letter too few, too many, or mistyped: no word of a language has so few vowels, with some exceptions. */
+const NEARLY_A_CODE = /^(?=.{6,10}$)[^aeiou]*[aeiou]?[^aeiou]*$/
 
 /** What begins so is about money and never for the model, also when it is none of the forms: the answer names them. */
 const isExtensionWord = (word: string): word is `budget +${string}` => /^budget \+[^\n]{0,40}$/.test(word)
@@ -123,7 +138,9 @@ export const answerControlWord = async (
       case 'questions':
         return describeQuestions(operations.questions.open())
       case 'no':
-        return operations.questions.deny() > 0 ? 'Then I do not.' : describeQuestions([])
+        return denyAsked(operations.questions)
+      case 'unclear':
+        return `I wait for an answer: the code of ${CODE_LENGTH} letters that I sent, and nothing else, or no. I did not pass this on.`
       case 'resume':
         return (await operations.resume()) ? 'I work again. Say what to do.' : 'I was not frozen.'
       case 'status':
@@ -156,6 +173,16 @@ const answerWordWithArguments = async (
   if (word.startsWith('undo ')) return describeUndo(await operations.undo(argument))
   const file = word.startsWith('restore ') ? parseRestore(argument) : null
   return file ? describeRestore(await operations.restore(file)) : extendBudget(argument, operations)
+}
+
+/** Where several things were asked, a no says what it was to. */
+const denyAsked = ({ open, deny }: AskedHere): string => {
+  const asked = open().length
+  const denied = deny()
+  if (asked <= 1) return asked === 1 ? 'Then I do not.' : describeQuestions([])
+  const left = asked - denied.length
+  const rest = left === 0 ? '' : `\nI still wait for your word on ${left} more: say 'questions'.`
+  return `Then I do not:\n${describeQuestions(denied)}${rest}`
 }
 
 const confirmCode = async (code: string, { confirm }: AskedHere): Promise<string> =>

@@ -70,6 +70,7 @@ export const createConversation = (given: ConversationParts): Conversation => {
 
   const stop = async (cause: StopCause, by: InboundMessage | null = null): Promise<StopReport> => {
     const ended = turns.abort() // before anything is written: a full disk must not keep a turn running
+    const stopped = ended !== null || parts.journal.openTurn() !== null // a crash may have interrupted one
     lane.leaveInterrupted()
     const frozen = cause === 'word' ? parts.freeze.noteStop() : parts.freeze.isFrozen()
     let dismissed = 0
@@ -79,7 +80,7 @@ export const createConversation = (given: ConversationParts): Conversation => {
     }
     await ended
     lane.wake()
-    return { stopped: ended !== null, dismissed, frozen }
+    return { stopped, dismissed, frozen }
   }
 
   const desk = createControlDesk(parts, { stop: (message) => stop('word', message), onAnswered: lines.send })

@@ -55,7 +55,10 @@ export type ConversationParts = {
 export type ChannelWork = 'poll' | 'send' | 'ack' | 'typing'
 
 /** A turn that has been opened in the journal. */
-export type StartedTurn = Pick<Turn, 'id' | 'intent'>
+export type StartedTurn = Pick<Turn, 'id' | 'intent'> & {
+  /** The node answers it, because of this word; null: the model does. */
+  readonly word: ControlWord | null
+}
 
 /** `word`: the owner said stop, and twice within a minute freezes. `interrupt`: a key at a terminal, which only ends the turn. */
 export type StopCause = 'word' | 'interrupt'

@@ -24,6 +24,7 @@ export const describeStatus = (status: NodeStatus): string => {
     `rules     ${status.rules} (${status.ratchet === 'enforced' ? 'kept by another user' : 'advisory: on one user account that user can edit the files; the signed history tells'})`,
     ...status.retired.map(({ rule, at, reason }) => `retired   ${rule} at ${describeTime(at)}: ${reason}`),
     ...(status.ruleFaults ?? []).map((fault) => `FAULT     no tool runs: ${fault}`),
+    ...(status.signingFault === null ? [] : [`FAULT     decisions are not signed: ${status.signingFault}`]),
     ...(status.frozen ? ["frozen    two STOPs: no turn runs until 'resume'"] : []),
     `turn      ${turn ? describeTurn(turn) : 'none running'}; ${status.queued} queued`,
     `decisions ${status.decisions.allowed} allowed, ${status.decisions.blocked} blocked`,

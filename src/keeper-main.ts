@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { ANSWER_BYTES_MAX, encodeFrame } from './keeper/keeper-protocol.ts'
+import { requireGuarded } from './keeper/require-guarded.ts'
 import { serveSocket, serveStdio } from './keeper/serve-keeper.ts'
 import { openKeeper } from './keeper-parts.ts'
 import { systemClock } from './utils/clock.ts'
@@ -38,6 +39,7 @@ const required = (name: 'constraints' | 'keys' | 'seeds'): string => {
 const run = async (): Promise<void> => {
   const { socket, group } = values
   const isSeparate = socket !== undefined
+  if (isSeparate) requireGuarded(socket) // it gets owner and mode by its name
   const keeper = await openKeeper(
     { constraints: required('constraints'), keys: required('keys'), seeds: required('seeds') },
     { isSeparate, log: (entry) => log.info('keeper.request', entry) },

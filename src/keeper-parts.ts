@@ -5,7 +5,7 @@ import { type Lease, takeLease } from './agent/lease.ts'
 import { createRuleAcceptance } from './constraint-acceptance/rule-acceptance.ts'
 import { createKeeper, type Keeper, type KeeperLog } from './keeper/keeper.ts'
 import { makeKeyFolder } from './keeper/keeper-key.ts'
-import { requireGuarded } from './keeper/require-guarded.ts'
+import { requireGuarded, requirePrivate } from './keeper/require-guarded.ts'
 import type { AcceptRule } from './keeper/rule-book.ts'
 import { systemClock } from './utils/clock.ts'
 import { NodeError } from './utils/node-error.ts'
@@ -52,6 +52,7 @@ export const openKeeper = async (
     requireGuarded(folders.keys)
   }
   makeKeyFolder(folders.keys)
+  if (options.isSeparate) requirePrivate(folders.keys)
   const lease = await waitForLease(join(folders.keys, 'keeper.sqlite'))
   try {
     const keeper = createKeeper({

@@ -31,6 +31,9 @@ const EVENTS = {
   'node.stop': z.object({ upMs: count }),
   'node.failed': z.object({ error }),
   'sandbox.unavailable': z.object({ reason: text, mend: text }),
+  /** The rules are not what was signed: no tool runs. */
+  'rules.tampered': z.object({ fault: text }),
+  'rules.retired': z.object({ rule: name, reason: text }),
   'sandbox.weaker': z.object({ mode: text, weakness: text }),
   /** The control socket was asked for something malformed or impossible. */
   'control.refused': z.object({ path: text, code: text }),

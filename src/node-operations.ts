@@ -38,11 +38,14 @@ export type OperationParts = Pick<AgentParts, 'clock' | 'ledger' | 'workspace'> 
   readonly journal: Journal
   readonly lanes: SandboxLanes
   readonly history: WorkspaceHistory
-  readonly rules: Pick<Operations, 'proposeRule' | 'confirmRule' | 'auditDecisions'>
+  readonly rules: Pick<
+    Operations,
+    'proposeRule' | 'confirmRule' | 'auditDecisions' | 'openQuestions' | 'declineQuestion'
+  >
   readonly operate: (operation: ToolOperation) => PermittedCall
   readonly describe: () => Pick<
     NodeStatus,
-    'home' | 'model' | 'scripted' | 'git' | 'serving' | 'rules' | 'ratchet' | 'ruleFaults' | 'retired'
+    'home' | 'model' | 'scripted' | 'git' | 'serving' | 'rules' | 'ratchet' | 'ruleFaults' | 'signingFault' | 'retired'
   >
   readonly redact: Redactor
 }

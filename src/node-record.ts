@@ -120,7 +120,7 @@ export const openNodeRecord = ({
       git: 'unknown',
       ...{ model: modelName(config), scripted: config.model === null },
       rules: loadRules(config.home.constraints).rules.length,
-      ...{ ratchet: readRatchet(config.home), ruleFaults: null, retired: readRetired(config.home) },
+      ...{ ratchet: readRatchet(config.home), ruleFaults: null, signingFault: null, retired: readRetired(config.home) },
       channels: [],
       ...readRecordedStatus(stores, stores.journal.openTurn(), createRedactor(secretValues(secrets))),
     }),

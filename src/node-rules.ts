@@ -6,7 +6,7 @@ import type { AgentParts } from './agent/agent-parts.types.ts'
 import { type AuditedRules, createAuditedRules } from './agent/audited-rules.ts'
 import { readRuleHistories } from './agent/constraint-store.ts'
 import type { DecisionChain } from './agent/decision-chain.ts'
-import { createDecisionHeads } from './agent/decision-heads.ts'
+import { createDecisionHeads, type DecisionHeads, type HeadKeeper } from './agent/decision-heads.ts'
 import type { Journal } from './agent/journal.ts'
 import { openLiveRules } from './agent/live-rules.ts'
 import type { Outbox } from './agent/outbox.ts'
@@ -17,8 +17,8 @@ import { createRuleAnchor } from './agent/rule-anchor.ts'
 import { createRuleAcceptance } from './constraint-acceptance/rule-acceptance.ts'
 import { readPublicKeys } from './constraint-history/repository.ts'
 import type { Home } from './home.ts'
-import type { NodeStatus, Operations } from './operations.ts'
-import { beginHistory, reachKeeper, readRatchet } from './reach-keeper.ts'
+import type { DecisionAudit, NodeStatus, Operations } from './operations.ts'
+import { beginHistory, reachKeeper, readKeeperHead, readRatchet } from './reach-keeper.ts'
 import { createAskedHere, createRuleOperations, createTurnProposals, openAsked } from './rule-proposals.ts'
 import type { Clock } from './utils/clock.ts'
 import { NodeError } from './utils/node-error.ts'
@@ -31,7 +31,7 @@ type Place = { readonly home: Home; readonly state: State; readonly clock: Clock
 
 /** Signs a new home's rules, and audits those of every home. What is wrong with them is told by the gate, by refusing. */
 export const openAuditedRules = async ({ home, state, clock }: Place): Promise<AuditedRules> => {
-  await tolerateKeeper(() => beginHistory(home)) // the audit tells it
+  await nodeErrorOf(() => beginHistory(home)) // the audit tells it
   return createAuditedRules({
     folder: home.constraints,
     rules: await openLiveRules(home.constraints),
@@ -79,6 +79,7 @@ export const createAsking = ({
   const proposals = createProposals({
     ...{ state, journal, clock, decisions, rules: rules.current },
     acceptance: createRuleAcceptance(),
+    fileNames: () => readRuleHistories(home.constraints).keys(),
     add: (rule) => reachKeeper(home).append(rule),
   })
   proposals.settleInterrupted()
@@ -97,9 +98,13 @@ export const createAsking = ({
   }
 }
 
+export type Asking = ReturnType<typeof createAsking>
+
 export type SignedDecisions = {
   readonly audit: Operations['auditDecisions']
-  /** Has the end of the chain signed every hour until the signal aborts. */
+  /** Why the end of the chain was not signed at the last try, with its mend; null when nothing kept it from being. */
+  readonly fault: () => string | null
+  /** Has the end of the chain signed every hour until the signal aborts; begins by comparing what was signed before. */
   readonly signHourly: (signal: AbortSignal) => void
   readonly signEnd: () => Promise<void>
 }
@@ -110,22 +115,60 @@ export const createSignedDecisions = (
   decisions: DecisionChain,
 ): SignedDecisions => {
   const heads = createDecisionHeads(state)
-  const signEnd = () => tolerateKeeper(() => heads.sign((end) => reachKeeper(home).signDecisionHead(end)))
+  const last = () => readKeeperHead(home)
+  let fault: string | null = null
+  let latest: Promise<void> = Promise.resolve()
+  /** One after the other, so that whoever waits for the last has waited for all, and the state may be closed. */
+  const attempt = (task: () => Promise<void>): Promise<void> => {
+    latest = latest.then(async () => {
+      const refusal = await nodeErrorOf(task)
+      fault = refusal && `${refusal.message} (${refusal.hint ?? refusal.code})`
+    })
+    return latest
+  }
+  const signEnd = () =>
+    attempt(() => heads.sign({ last, sign: (end, previous) => reachKeeper(home).signDecisionHead(end, previous) }))
   return {
-    audit: async () => heads.verify(decisions, readPublicKeys(home.constraints)),
+    audit: () => auditDecisions({ heads, last, decisions, publicKeys: () => readPublicKeys(home.constraints) }),
+    fault: () => fault,
     signEnd,
     signHourly: (signal) => {
+      void attempt(async () => heads.requireRow(await last()))
       const timer = setInterval(() => void signEnd(), SIGN_EVERY_MS)
       signal.addEventListener('abort', () => clearInterval(timer))
     },
   }
 }
 
-/** A keeper that cannot be asked keeps nothing from working; what it did not sign, the next audit tells. */
-const tolerateKeeper = async (task: () => Promise<void>): Promise<void> => {
+/** Without the keeper's own record nothing shows that the chain is whole, so that is a fault, too. */
+const auditDecisions = async ({
+  heads,
+  last,
+  decisions,
+  publicKeys,
+}: {
+  readonly heads: DecisionHeads
+  readonly last: HeadKeeper['last']
+  readonly decisions: DecisionChain
+  readonly publicKeys: () => readonly string[]
+}): Promise<DecisionAudit> => {
   try {
-    await task()
+    return await heads.verify(decisions, { publicKeys: publicKeys(), last })
   } catch (error) {
     if (!(error instanceof NodeError)) throw error
+    const walked = decisions.verify()
+    return walked.ok
+      ? { ok: false, seq: walked.count, fault: `what the keeper signed is not known: ${error.message}` }
+      : walked
+  }
+}
+
+const nodeErrorOf = async (task: () => Promise<void>): Promise<NodeError | null> => {
+  try {
+    await task()
+    return null
+  } catch (error) {
+    if (error instanceof NodeError) return error
+    throw error
   }
 }

@@ -12,6 +12,7 @@ import { createOutbox } from './agent/outbox.ts'
 import { openState } from './agent/persistence.ts'
 import { createRulePositions } from './agent/rule-positions.ts'
 import { createStrangers } from './agent/strangers.ts'
+import { createTaint } from './agent/taint.ts'
 import { createJournalLog, logStores } from './logged-stores.ts'
 import type { NodeOptions } from './node.ts'
 import { silentLog } from './node-log.ts'
@@ -38,6 +39,7 @@ export const openStores = ({
     memory: createChannelMemory(state, clock),
     links: createLinkedIdentities(state, clock),
     strangers: createStrangers(state, clock),
+    taint: createTaint(state),
     outbox: createOutbox(state, clock),
     decisions: createDecisionChain(state, clock),
     commits: createCommitRecord(state),

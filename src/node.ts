@@ -1,14 +1,18 @@
 /** The composition root: configuration in, a node out, in the order in which a message travels. */
+
 import type { AgentParts } from './agent/agent-parts.types.ts'
+import type { AuditedRules } from './agent/audited-rules.ts'
 import { unsafeOperatorCall } from './agent/constraint-engine.ts'
 import { installSeedRules } from './agent/constraint-store.ts'
 import { createLiveGate } from './agent/live-rules.ts'
+import type { Model } from './agent/model/model.types.ts'
 import { createPermissionEventBuilder } from './agent/permission-event.ts'
 import type { CommitHook } from './agent/persistence.ts'
 import { createSystemPrompt } from './agent/system-prompt.ts'
 import { createToolSet } from './agent/tools/tools.ts'
 import type { WorkspaceRepo } from './agent/workspace/workspace.types.ts'
 import { createWorkspaceRepo } from './agent/workspace/workspace-repo.ts'
+import { announceRules } from './announce-rules.ts'
 import { createAttachmentKeeper } from './attachment-keeper.ts'
 import { createChannelHealth } from './channels/channel-health.ts'
 import type { Channel } from './channels/channels.types.ts'
@@ -22,11 +26,12 @@ import { createFreeze } from './freeze.ts'
 import { prepareHome } from './home.ts'
 import { logChannelFault, type NodeLog, silentLog } from './node-log.ts'
 import { createBudget, createOperations } from './node-operations.ts'
-import { createAsking, createSignedDecisions, describeRules, openAuditedRules } from './node-rules.ts'
+import { type Asking, createAsking, createSignedDecisions, describeRules, openAuditedRules } from './node-rules.ts'
 import { type NodeStores, openStores } from './node-stores.ts'
 import type { ChannelPorts } from './open-channels.ts'
 import type { Operations } from './operations.ts'
-import { createGitEngine, createModel, createSandboxLanes, SEED_RULES } from './parts.ts'
+import { createGitEngine, createModel, createSandboxLanes, type SandboxLanes, SEED_RULES } from './parts.ts'
+import { createQuestionOperations } from './rule-proposals.ts'
 import { type Clock, systemClock } from './utils/clock.ts'
 import { diskFault } from './utils/disk-fault.ts'
 import { lazy } from './utils/lazy.ts'
@@ -102,25 +107,39 @@ const openLayers = async (
   return { rules, gate, lanes, engine, workspace }
 }
 
+/** What turns work with; made at the first one, because loading a model costs more than starting the node. */
+const createAgentParts = async ({
+  stores: { journal, ledger, attachments, taint },
+  lanes: { sandbox },
+  rules,
+  asking,
+  model,
+  ...layers
+}: Pick<AgentParts, 'clock' | 'gate' | 'workspace'> & {
+  readonly stores: NodeStores
+  readonly lanes: SandboxLanes
+  readonly rules: AuditedRules
+  readonly asking: Asking
+  readonly model: { readonly get: () => Promise<Model> }
+}): Promise<AgentParts> => ({
+  ...{ ...layers, journal, ledger, attachments, taint, sandbox, tools: createToolSet() },
+  ...asking.agentParts,
+  model: await model.get(),
+  retry: systemTiming,
+  get systemPrompt() {
+    return createSystemPrompt(rules.current().rules)
+  },
+})
+
 const compose = async (
   { config, secrets, clock = systemClock, makeModel = createModel, ...options }: NodeOptions,
   stores: NodeStores,
 ): Promise<PlaitedNode> => {
   const { home } = config
-  const { state, journal, inbox, outbox, ledger, decisions, memory, links, strangers, attachments } = stores
+  const { state, journal, inbox, outbox, ledger, decisions, memory, links, strangers } = stores
   const { log = silentLog, announce = () => {} } = options
   const { rules, gate, lanes, engine, workspace } = await openLayers({ config, clock }, stores)
   const model = lazy(() => makeModel(config, secrets))
-  const agentParts = async (): Promise<AgentParts> => ({
-    ...{ clock, journal, ledger, gate, workspace, attachments, sandbox: lanes.sandbox, tools: createToolSet() },
-    ...asking.agentParts,
-    model: await model.get(),
-    retry: systemTiming,
-    get systemPrompt() {
-      return createSystemPrompt(rules.current().rules)
-    },
-  })
-
   const cli = createCliChannel()
   const channels = (await options.openChannels?.({ memory, links, announce })) ?? []
   const owner = { health: createChannelHealth(clock), linkDesk: createLinkDesk(clock), links, strangers }
@@ -140,7 +159,7 @@ const compose = async (
     keepAttachments: createAttachmentKeeper({ permit: gate.permit, sandbox: lanes.sandbox }),
     ...{ redact, onChannelFault: logChannelFault(log) },
     ...{ note: gate.note, questions: asking.questions },
-    agentParts: lazy(agentParts).get,
+    agentParts: lazy(() => createAgentParts({ stores, clock, rules, gate, lanes, workspace, asking, model })).get,
     answerControlWord: (word, intent) =>
       answerControlWord(word, {
         ...{ ...operations, ...history, budget: createBudget(ledger, intent) },
@@ -152,11 +171,11 @@ const compose = async (
   const operations = createOperations({
     ...{ ...owner, cli, clock, conversation, decisions, inbox, outbox },
     ...{ journal, ledger, lanes, workspace, history, freeze },
-    rules: { ...asking.operations, auditDecisions: signed.audit },
+    rules: { ...asking.operations, ...createQuestionOperations(asking.questions), auditDecisions: signed.audit },
     operate: (operation) => gate.operate(operation, unsafeOperatorCall),
     redact,
     describe: () => ({
-      ...{ home: home.root, serving, ...describeRules(home, rules) },
+      ...{ home: home.root, serving, ...describeRules(home, rules), signingFault: signed.fault() },
       ...{ model: modelName(config), scripted: config.model === null, git: engine.name },
     }),
   })
@@ -167,6 +186,7 @@ const compose = async (
       serving = true
       lanes.warm()
       signed.signHourly(signal)
+      announceRules({ inbox, outbox, links }, describeRules(home, rules), config.channels)
       const served = [cli, ...channels].map((channel) => conversation.serve(channel, signal))
       await Promise.race([Promise.all(served), failure.promise])
     },

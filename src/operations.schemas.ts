@@ -66,6 +66,8 @@ export const nodeStatusSchema = z.strictObject({
   ratchet: z.enum(['enforced', 'advisory']),
   /** What differs from what was signed, with its mend: no tool runs while there is any. null: nobody audited. */
   ruleFaults: z.array(z.string()).nullable(),
+  /** Why the end of the decision chain was not signed at the last try, with its mend; null: nothing is known. */
+  signingFault: z.string().nullable(),
   retired: z.array(z.strictObject({ rule: z.string(), at: instant, reason: z.string() })),
   runningTurn: z.string().nullable(),
   turn: runningTurnSchema.nullable(),

@@ -59,6 +59,10 @@ export type Operations = {
   readonly proposeRule: (rule: RuleDraft) => Promise<Proposed>
   /** Adds the proposed rule of this code. */
   readonly confirmRule: (code: string) => Promise<string>
+  /** Keys of what waits for the owner's word. */
+  readonly openQuestions: () => Promise<readonly string[]>
+  /** No, to this alone, and from nobody: it is not a word of the owner's. */
+  readonly declineQuestion: (key: string) => Promise<void>
   readonly auditDecisions: () => Promise<DecisionAudit>
   /** What is spent and may be spent, after raising a cap when an extension is given. Only the owner's word leads here. */
   readonly budget: (extension: BudgetExtension | null) => Promise<Budget>

@@ -1,8 +1,8 @@
 /** Configuration -> concrete adapters. Heavy packages are imported here, when they are first needed. */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Model } from './agent/model/model.types.ts'
 import { priceOf } from './agent/model/model-prices.ts'
+import { isConfinedProgram } from './agent/sandbox/find-programs.ts'
 import { createSandboxLanes as createLanes, type SandboxLanes } from './agent/sandbox/sandbox.ts'
 import type { RunConfined, SandboxCheck } from './agent/sandbox/sandbox.types.ts'
 import type { GitEngine } from './agent/workspace/engine.types.ts'
@@ -47,9 +47,11 @@ export const createSandboxLanes = (config: Config): SandboxLanes =>
 /** Where the sandbox looks for git. */
 const GIT_PLACES = ['/usr/local/bin/git', '/usr/bin/git', '/bin/git']
 
-/** What keeps the history of the workspace: the git of the machine, or our own where there is none. */
+/** What keeps the history of the workspace: the git of the machine, or our own where the sandbox can run none. */
 export const createGitEngine = (config: Config, run: RunConfined, clock: Clock): GitEngine => {
   const { workspace: worktree, gitDir, runtime: runtimeDir } = config.home
   const place = { worktree, gitDir, runtimeDir, run, clock, sharedGroup: config.dropTo?.gid ?? null }
-  return GIT_PLACES.some((path) => existsSync(path)) ? createSystemGit(place) : createIsomorphicGit(place)
+  return GIT_PLACES.some((path) => isConfinedProgram(path, config.dropTo))
+    ? createSystemGit(place)
+    : createIsomorphicGit(place)
 }

@@ -1,8 +1,10 @@
 /** Where the keeper of a home is, and how it is asked. */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { DecisionHead } from './constraint-history/decision-head.ts'
 import type { Home } from './home.ts'
 import { createKeeperClient, type KeeperClient, processLine, socketLine } from './keeper/keeper-client.ts'
+import { readLastHead } from './keeper/sign-head.ts'
 import type { KeeperFolders } from './keeper-parts.ts'
 import { SEED_RULES } from './parts.ts'
 import { NodeError } from './utils/node-error.ts'
@@ -26,6 +28,15 @@ export const keeperFolders = (home: Home): KeeperFolders => ({
 
 export const readRatchet = (home: Home): Ratchet =>
   isOthers(home.constraints) || existsSync(keeperSocket(home)) ? 'enforced' : 'advisory'
+
+/**
+ * The end of the decision chain that the keeper signed last, as it keeps it itself; null before the first.
+ * @throws {NodeError} as `KeeperClient`, KEEPER_FAILED when the keeper's record is damaged.
+ */
+export const readKeeperHead = async (home: Home): Promise<DecisionHead | null> => {
+  if (readRatchet(home) === 'enforced') return (await reachKeeper(home).publicKeys()).decisionHead
+  return readLastHead(keeperFolders(home).keys)
+}
 
 /** A client; nothing is started or connected before it is used. */
 export const reachKeeper = (home: Home): KeeperClient => {

@@ -3,7 +3,7 @@ import { runTurn } from './agent/agent.ts'
 import type { InboundMessage } from './agent/inbox.ts'
 import type { Turn, TurnEnding } from './agent/turn.types.ts'
 import type { Channel } from './channels/channels.types.ts'
-import { needsLane, parseControlWord } from './control-words.ts'
+import { needsLane } from './control-words.ts'
 import type { ConversationParts, StartedTurn } from './conversation.types.ts'
 import { endTurn, joinTurn } from './open-turn.ts'
 import { NodeError } from './utils/node-error.ts'
@@ -63,7 +63,7 @@ export const createTurnRunner = (
       }
       typing(channel, intent.messageId)
       const turn = { id, intent, signal: abort.signal, progress, joinWaiting }
-      endTurn(parts, turn, await answer(parts, turn))
+      endTurn(parts, started, await answer(parts, turn, started))
     } finally {
       current = null
       end()
@@ -85,8 +85,7 @@ export const createTurnRunner = (
   }
 }
 
-const answer = async (parts: ConversationParts, turn: Turn): Promise<TurnEnding> => {
-  const word = parseControlWord(turn.intent.text)
+const answer = async (parts: ConversationParts, turn: Turn, { word }: StartedTurn): Promise<TurnEnding> => {
   if (!word) {
     if (parts.freeze.isFrozen()) return FROZEN
     const agent = await parts.agentParts().catch((error: unknown) => toNodeError(error))

@@ -12,7 +12,8 @@ const ANYTHING = ['*']
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/utils': [],
   'src/behavioral': [],
-  'src/constraint-language': [],
+  // One list of the characters that deceive, for what a rule may hold and for what is shown.
+  'src/constraint-language': ['src/utils/escape-unsafe-characters.ts', 'src/utils/unsafe-characters.ts'],
   // What judges a rule for the agent and for the keeper alike: it knows the vocabulary of the gate, nothing of the loop.
   'src/constraint-spec': [
     'src/agent/permission-event.ts',
@@ -153,6 +154,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/take-batch.ts': ['src/agent', 'src/announce-link.ts', 'src/channels', 'src/conversation.types.ts'],
   'src/announce-link.ts': ['src/agent', 'src/channels', 'src/conversation.types.ts'],
+  'src/announce-rules.ts': ['src/announce-link.ts', 'src/conversation.types.ts', 'src/operations.ts'],
   'src/attachment-keeper.ts': ['src/agent', 'src/channels', 'src/conversation.types.ts'],
   'src/channel-lines.ts': ['src/agent', 'src/channels', 'src/conversation.types.ts', 'src/take-batch.ts'],
   'src/conversation.ts': [

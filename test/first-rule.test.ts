@@ -10,11 +10,13 @@ const constraints = join(home.path, 'data', 'constraints')
 const here = ['--home', home.path]
 
 /** One chat, which is one start of the node. */
-const chat = async (...lines: readonly string[]): Promise<string> => {
-  const result = await plaited(['chat', '--model', 'scripted', ...here], { stdin: `${lines.join('\n')}\n` })
+const chatIn = async (path: string, ...lines: readonly string[]): Promise<string> => {
+  const words = ['chat', '--model', 'scripted', '--home', path]
+  const result = await plaited(words, { stdin: `${lines.join('\n')}\n` })
   expect(result.exitCode).toBe(0)
   return result.stdout
 }
+const chat = (...lines: readonly string[]): Promise<string> => chatIn(home.path, ...lines)
 
 const codeIn = (text: string): string => /Answer ([a-z]{8}) within/.exec(text)?.[1] ?? 'no code'
 
@@ -40,9 +42,9 @@ describe('a rule that the owner asks for', () => {
   })
 
   test('can be proposed and confirmed on the command line, in words and as a file', async () => {
-    const proposed = await plaited(['constrain', 'propose', 'never', 'run', 'wget', '--json', ...here])
+    const proposed = await plaited(['constrain', 'propose', 'never', 'run', 'nc', '--json', ...here])
     const { code } = JSON.parse(proposed.stdout) as { readonly code: string }
-    expect((await plaited(['constrain', 'confirm', code, ...here])).stdout).toContain('Added as no-command-wget')
+    expect((await plaited(['constrain', 'confirm', code, ...here])).stdout).toContain('Added as no-command-nc')
     const file = join(home.path, 'quiet.ts')
     writeFileSync(
       file,
@@ -58,7 +60,7 @@ export const quiet = bThread(
 `,
     )
     const words = (await plaited(['constrain', 'add', file, ...here])).stdout
-    expect(words).toContain('quiet#quiet: After text from elsewhere was read')
+    expect(words).toContain("In the words of the file's author:\nquiet#quiet: 'After text from elsewhere was read")
     expect((await plaited(['constrain', 'add', file, '--yes', codeIn(words), ...here])).exitCode).toBe(0)
     expect((await plaited(['constrain', 'explore', ...here])).stdout).toContain('2 states')
   })
@@ -104,6 +106,13 @@ describe('the end of a rule', () => {
     expect(await plaited(['constrain', 'verify', ...here])).toMatchObject({ exitCode: 0 })
   })
 
+  test('is no end of what it was for: the same words make it again, under another name', async () => {
+    const asked = await chat('never allow payments over $3')
+    expect(await chat(codeIn(asked), 'pay 4 to bob')).toMatch(
+      /Added as payment-max-3-usd-2[\s\S]*blocked {2}pay 4 USD to bob/,
+    )
+  })
+
   test('by another way is noticed: no tool runs, the chat stays up, and the owner is told which file', async () => {
     appendFileSync(join(constraints, 'payments.ts'), '// weaker\n')
     const result = await plaited(['chat', '--model', 'scripted', ...here], { stdin: 'run ls\nstatus\n' })
@@ -113,4 +122,19 @@ describe('the end of a rule', () => {
     expect(result.stderr).toContain('no tool runs, the rules are not what was signed')
     expect(await plaited(['constrain', 'verify', ...here])).toMatchObject({ exitCode: 1 })
   })
+})
+
+test('a proposal stays open when the input ends on a question, which is a no to the question alone', async () => {
+  using other = temporaryHome()
+  const say = (...lines: readonly string[]) => chatIn(other.path, ...lines)
+  await say(codeIn(await say('ask before every payment')))
+  const asked = await say('never run wget', 'pay 1 to bob', 'bcdfghjk')
+  expect(asked).toContain('May I do this?\npay\n  amount: 1 USD\n  payee: bob\nBecause of')
+  expect(asked).toContain('Nothing that is open has that code.')
+  expect(asked).toContain('(no answer, which is a no)')
+  const code = codeIn(asked)
+  expect(await say(`yes, ${code}!`)).toContain('Added as no-command-wget')
+  const { stdout } = await plaited(['events', '--home', other.path])
+  expect(stdout).toContain('nobody was there to answer')
+  expect(stdout).not.toContain(code)
 })

@@ -38,8 +38,10 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
 
   test('commits what tools wrote, undoes it, and stays readable for the caller', async () => {
     await bash('mkdir -p notes; echo one >notes/a.txt; mkfifo pipe; git init -q nest; echo x >nest/file')
-    const { commit } = await fixture.turn('t1')
+    const { commit, leftOut } = await fixture.turn('t1')
     expect(commit?.files.map(({ path }) => path)).toEqual(['nest/file', 'notes/a.txt'])
+    expect(leftOut).toEqual(['pipe', 'nest/.git'])
+    await bash('rm -r pipe nest/.git')
     await bash('echo two >notes/a.txt; rm nest/file')
     await fixture.turn('t2')
     // Edits of the owner, who may be another user.
@@ -81,7 +83,7 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
        mkdir -p new/deep; echo x >new/deep/a.pem; chmod 555 new/deep new; mkdir hidden; echo x >hidden/b; chmod 000 hidden
        rm -f p/mine.pem; echo fine >fine.txt; ls -d /workspace/p/mine.pem || true`,
     )
-    const refused = ['q/theirs.pem', 'q/theirs.pem/x/y', 'new/deep/a.pem', 'hidden', 'p/mine.pem']
+    const refused = ['q/theirs.pem', 'q/theirs.pem/x/y', 'new/deep/a.pem', 'hidden/b', 'p/mine.pem']
     const { commit, putBack } = await fixture.repo.commitTurn({
       ...{ id: 'p1', intent: '', reason: '' },
       review: async () => new Set(refused),
@@ -122,9 +124,9 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
 
   test('folders that cannot be looked into are named, not silently left out', async () => {
     const long = 'd'.repeat(250)
-    await bash(
-      `mkdir hid; echo e >hid/f; chmod 000 hid; for i in $(seq 20); do mkdir ${long}; cd ${long}; done; echo x >f`,
-    )
+    await bash('mkdir hid; echo e >hid/f; chmod 000 hid')
+    await fixture.repo.commitOwnerEdits() // it was closed before the turn
+    await bash(`for i in $(seq 20); do mkdir ${long}; cd ${long}; done; echo x >f`)
     const mine = join(fixture.worktree, 'private')
     mkdirSync(mine, { mode: 0o700 })
     writeFileSync(join(mine, 'f'), 'mine')
@@ -139,6 +141,25 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
     await bash(`chmod 700 hid; rm -rf hid ${long}`)
     rmSync(mine, { recursive: true })
     await fixture.turn('t8')
+  })
+
+  test('a folder that a command closes is opened for the look', async () => {
+    await fixture.repo.commitOwnerEdits()
+    await bash('mkdir -p hid/in; echo e >hid/in/f; chmod 000 hid/in hid')
+    const { commit, leftOut } = await fixture.turn('t9')
+    expect([commit?.files, leftOut]).toEqual([[{ path: 'hid/in/f', change: 'added' }], []])
+    await bash('rm -r hid')
+    await fixture.turn('t10')
+  })
+
+  test('a file that is put back is as closed as it was', async () => {
+    await bash('for mode in 600 640 644; do echo 1 >$mode; chmod $mode $mode; done')
+    await fixture.repo.commitOwnerEdits()
+    await bash('rm 600; echo 2 >640; echo 2 >644; chmod 666 640')
+    const refused = { id: 't11', intent: 'x', reason: 'x', review: async () => new Set(['600', '640', '644']) }
+    expect((await fixture.repo.commitTurn(refused)).putBack).toEqual({ paths: ['600', '640', '644'], kept: [] })
+    expect(await bash('stat -c %a 600 640 644; rm 600 640 644')).toBe('600\n640\n644')
+    await fixture.turn('t12')
   })
 
   test('everyday commands may set the modes of what they copy', async () => {
@@ -160,7 +181,7 @@ describeWhen(reason === null, `${reason}`, 'the workspace in the sandbox', () =>
     if (TEST_USER === null) return expect(statSync(fixture.gitDir).mode & 0o777).toBe(0o700)
     const inGitDir = (name: string) => join(fixture.gitDir, name)
     const modes: readonly (readonly [string, number])[] = [
-      [fixture.worktree, 0o775],
+      [fixture.worktree, 0o770],
       [fixture.gitDir, 0o2775],
       [inGitDir('objects'), 0o2775],
       [inGitDir('hooks'), 0o755],

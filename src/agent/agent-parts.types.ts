@@ -9,6 +9,7 @@ import type { Journal } from './journal.ts'
 import type { Ledger } from './ledger.ts'
 import type { Model } from './model/model.types.ts'
 import type { Questions } from './questions.ts'
+import type { Taint } from './taint.ts'
 import type { ToolSet } from './tools/tools.ts'
 import type { Turn } from './turn.types.ts'
 import type { WorkspaceRepo } from './workspace/workspace.types.ts'
@@ -21,7 +22,7 @@ export type AgentParts = {
   readonly attachments: Pick<Attachments, 'content'>
   readonly gate: PermissionGate
   readonly questions: Pick<Questions, 'ask'>
-  /** Proposes a rule to the owner. @throws {NodeError} RULE_REFUSED with what is wrong with it. */
+  /** Proposes a rule to the owner; `intent` is what the model takes them to want. @throws {NodeError} RULE_REFUSED with what is wrong with it. */
   readonly proposals: {
     readonly propose: (
       spec: RuleSpec,
@@ -34,5 +35,6 @@ export type AgentParts = {
   /** Between attempts at a call of the model that failed. */
   readonly retry: Timing
   readonly workspace: WorkspaceRepo
+  readonly taint: Taint
   readonly systemPrompt: string
 }

@@ -7,10 +7,11 @@ import assert from 'node:assert/strict'
 import type { AgentParts } from './agent-parts.types.ts'
 import { callModel } from './call-model.ts'
 import { commitFound, commitTurn } from './commit-turn.ts'
-import type { JournalEvent } from './journal.ts'
+import { describeStopped } from './describe-stopped.ts'
 import { restAfterFailures } from './model-retry.ts'
 import { type ModelStep, nextStep } from './next-step.ts'
 import { createCallRunner } from './run-call.ts'
+import { contextLabels } from './taint.ts'
 import type { Turn, TurnEnding, TurnResult } from './turn.types.ts'
 import { createWrittenFiles, type WrittenFiles } from './written-files.ts'
 
@@ -26,7 +27,17 @@ export const runTurn = async (parts: AgentParts, turn: Turn): Promise<TurnResult
   const result =
     (await commitFound(parts, turn)) ??
     (await commitTurn(parts, turn, { ...(await runSteps(parts, turn, written)), written }))
+  markWritten(parts, turn, result)
   return { ...result, text: [result.text, ...parts.ledger.warningsFor(turn.id)].join('\n\n') }
+}
+
+/** What a command wrote may hold what it, and the model before it, had read. */
+const markWritten = ({ journal, taint }: AgentParts, turn: Turn, { commit }: TurnResult): void => {
+  const labels = contextLabels(journal.ofTurn(turn.id))
+  taint.mark(
+    (commit?.files ?? []).map(({ path }) => `/workspace/${path}`),
+    labels,
+  )
 }
 
 const runSteps = async (parts: AgentParts, turn: Turn, written: WrittenFiles): Promise<TurnEnding> => {
@@ -39,7 +50,7 @@ const runSteps = async (parts: AgentParts, turn: Turn, written: WrittenFiles): P
   const runCall = createCallRunner(parts, turn, written)
   for (;;) {
     const events = journal.ofTurn(turn.id)
-    if (turn.signal.aborted) return { end: 'stopped', text: `${turn.signal.reason} ${describeStarted(events)}` }
+    if (turn.signal.aborted) return { end: 'stopped', text: `${turn.signal.reason} ${describeStopped(parts, events)}` }
     const next = nextStep(events)
     if (next.kind === 'end') return next.ending
     if (next.kind === 'calls') {
@@ -59,9 +70,4 @@ const askModel = async (parts: AgentParts, turn: Turn, step: ModelStep): Promise
   const surrender = await restAfterFailures(parts.retry, turn, step.failures)
   if (surrender || turn.signal.aborted) return surrender
   return callModel(parts, turn, step)
-}
-
-const describeStarted = (events: readonly JournalEvent[]): string => {
-  const count = events.filter((event) => event.type === 'tool.start').length
-  return count === 0 ? 'Nothing had run.' : `${count} tool call${count === 1 ? '' : 's'} had been started before.`
 }

@@ -1,15 +1,15 @@
 /**
  * The rules, held to what was signed: at the start and whenever a file or the history changes they are audited before they
- * decide anything again. While something differs every action is refused, with what differs as the reason.
+ * decide anything again. While something differs every action is refused, with what differs as the reason; the owner and the
+ * model may talk.
  *
  * The first audit walks the whole history and lets the process do other things meanwhile. Later ones walk what is new, and
  * read the files: 25 ms for a thousand rules, before the next decision. A record that is changed while the node runs is
  * found at the next audit: it decides nothing.
  */
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import { auditHistory, auditHistoryNow } from '../constraint-history/audit-history.ts'
 import type { Anchor, AuditOptions, HistoryAudit } from '../constraint-history/history.types.ts'
+import { readHistoryMark } from '../constraint-history/read-history-mark.ts'
 import type { RuleSet } from './constraint-store.ts'
 import { type LiveRules, refuseEverything } from './live-rules.ts'
 import type { RuleAnchor } from './rule-anchor.ts'
@@ -36,13 +36,20 @@ export const createAuditedRules = async (options: AuditedRulesOptions): Promise<
   const stored = (): AuditOptions => ({ folder, ownedByRoot, anchor: anchor.read() })
   /** Audited by this process, and in order. */
   let known: Anchor | null = null
-  let seen = readMark(folder)
+  let seen = readHistoryMark(folder)
   let seenRules = rules.current()
   let audit: HistoryAudit = await auditHistory(stored())
   let inForce = seenRules
+  /** What held when it was last in order; before, what lies there. */
+  let held = seenRules
   const settle = (): void => {
-    inForce = audit.faults.length === 0 ? { ...seenRules, head: audit.head?.head ?? null } : refuse(audit)
-    if (audit.faults.length > 0 || audit.head === null || audit.head.head === known?.head) return
+    if (audit.faults.length > 0) {
+      inForce = refuse(held, audit)
+      return
+    }
+    held = seenRules
+    inForce = { ...seenRules, head: audit.head?.head ?? null }
+    if (audit.head === null || audit.head.head === known?.head) return
     known = audit.head
     if (anchor.read()?.head !== known.head) anchor.write(known)
   }
@@ -50,7 +57,7 @@ export const createAuditedRules = async (options: AuditedRulesOptions): Promise<
   return {
     audit: () => audit,
     current: () => {
-      const mark = readMark(folder)
+      const mark = readHistoryMark(folder)
       const current = rules.current()
       if (mark === seen && current === seenRules) return inForce
       seen = mark
@@ -62,17 +69,10 @@ export const createAuditedRules = async (options: AuditedRulesOptions): Promise<
   }
 }
 
-const refuse = ({ faults }: HistoryAudit): RuleSet => {
+const refuse = (held: RuleSet, { faults }: HistoryAudit): RuleSet => {
   const told = faults.slice(0, FAULTS_TOLD_MAX).map(({ what, mend }) => `${what} (${mend})`)
   const more = faults.length > told.length ? `; and ${faults.length - told.length} more` : ''
-  return refuseEverything('tampered-rules', `the rules are not what was signed: ${told.join('; ')}${more}`)
+  return refuseEverything(held, {
+    ...{ key: 'tampered-rules', sentence: `the rules are not what was signed: ${told.join('; ')}${more}` },
+  })
 }
-
-/** Changes when the keeper begins to add a rule, and when it is done. */
-const readMark = (folder: string): string =>
-  ['constraint-keys.json', 'appending.json', 'refs/heads/main']
-    .map((name) => {
-      const found = statSync(join(folder, '.git', name), { bigint: true, throwIfNoEntry: false })
-      return found === undefined ? 'none' : `${found.size}:${found.mtimeNs}:${found.ino}`
-    })
-    .join()

@@ -2,10 +2,12 @@
 import type { AgentParts } from './agent-parts.types.ts'
 import { describeBlock } from './constraint-engine.ts'
 import { selectHistory } from './history.ts'
+import type { JournalEvent } from './journal.ts'
 import { type MediaBlock, type Model, ModelError, type ModelRequest, type ModelUsage } from './model/model.types.ts'
 import { costMicros, worstCaseMicros } from './model/model-prices.ts'
 import type { ModelStep } from './next-step.ts'
 import { type MediaOf, projectMessages } from './projection.ts'
+import { contextLabels, type Labels } from './taint.ts'
 import type { Turn, TurnEnding } from './turn.types.ts'
 
 /** Tokens that one answer may have. */
@@ -24,9 +26,10 @@ export const callModel = async (
   { attempt, history }: Pick<ModelStep, 'attempt' | 'history'>,
 ): Promise<TurnEnding | null> => {
   const { journal, ledger, model } = parts
-  const request = buildRequest(parts, turn, history)
+  const events = [...selectHistory(journal, turn.id, history), ...journal.ofTurn(turn.id)]
+  const request = buildRequest(parts, turn, { events, history })
   const ref = `${turn.id}/${attempt}`
-  const reserved = reserve(parts, turn, { request, ref })
+  const reserved = reserve(parts, turn, { request, ref, taint: contextLabels(events) })
   if ('end' in reserved) return reserved
   let text = ''
   const onText = (delta: string) => {
@@ -103,7 +106,7 @@ const costOf = (model: Model, usage: ModelUsage): number => (model.price ? costM
 const reserve = (
   { journal, ledger, gate, model }: AgentParts,
   turn: Turn,
-  { request, ref }: { readonly request: ModelRequest; readonly ref: string },
+  { request, ref, taint }: { readonly request: ModelRequest; readonly ref: string; readonly taint: Labels },
 ): TurnEnding | { readonly micros: number } => {
   if (!model.price) {
     return {
@@ -125,7 +128,7 @@ const reserve = (
         dayMicroUsd: ledger.spentToday(),
       },
     },
-    { turn: turn.id, channel: turn.intent.channel, senderId: turn.intent.senderId },
+    { turn: turn.id, channel: turn.intent.channel, senderId: turn.intent.senderId, taint: [...taint] },
   )
   if (decision.outcome !== 'allowed')
     return { end: 'blocked', text: `I may not call the model. ${describeBlock(decision)}` }
@@ -138,9 +141,9 @@ const reserve = (
 }
 
 const buildRequest = (
-  { journal, tools, systemPrompt, attachments }: AgentParts,
+  { tools, systemPrompt, attachments }: AgentParts,
   turn: Turn,
-  history: ModelStep['history'],
+  { events, history }: { readonly events: readonly JournalEvent[]; readonly history: ModelStep['history'] },
 ): ModelRequest => {
   const mediaOf: MediaOf = ({ path, mime }, of) => {
     // Pictures go along in the turn in which they came: in every later request they would cost as much again.
@@ -153,7 +156,7 @@ const buildRequest = (
   return {
     system: systemPrompt,
     tools: tools.definitions,
-    messages: projectMessages([...selectHistory(journal, turn.id, history), ...journal.ofTurn(turn.id)], mediaOf),
+    messages: projectMessages(events, mediaOf),
     maxTokens: ANSWER_TOKENS_MAX,
   }
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { NodeError } from '../utils/node-error.ts'
+import { oneLine } from '../utils/one-line.ts'
 import type { AgentParts } from './agent-parts.types.ts'
 import type { Journal } from './journal.ts'
 import { createReview } from './review-changes.ts'
@@ -65,7 +66,8 @@ export const commitTurn = async (
       journal.append({ type: 'workspace.commit', turn: turn.id, ref: commit?.sha ?? turn.id, payload })
     }
     if (commit) turn.progress({ kind: 'commit', commit })
-    if (newlyLeftOut.length > 0) notes.push(`Not under git, so not undone by undo: ${newlyLeftOut.join(', ')}.`)
+    if (newlyLeftOut.length > 0)
+      notes.push(`Not under git, so not undone by undo: ${newlyLeftOut.map(oneLine).join(', ')}.`)
     return { end, text: notes.reduce(joinNotes, reply), commit }
   } catch (error) {
     const note = `The changes of this turn are not committed: ${describe(error)}`

@@ -16,6 +16,7 @@ import {
   statSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { readUncommitted } from '../constraint-history/pending-append.ts'
 import { readFilesAt } from '../constraint-history/read-files-at.ts'
 import {
   parseFileName,
@@ -139,7 +140,7 @@ export type RuleHistory = { readonly record: RuleRecord | null; readonly retirem
  * audit's to say. @throws {NodeError} as `loadRules`.
  */
 export const readRuleHistories = (folder: string): ReadonlyMap<string, RuleHistory> => {
-  const names = new Set(listFiles(folder))
+  const names = new Set(committedOf(folder, listFiles(folder)))
   const read = <T>(file: string, parse: (json: string) => T): T | null =>
     names.has(file) ? parse(readText(join(folder, file), RECORD_BYTES_MAX)) : null
   const rules = [...names].flatMap((file) => parseFileName(file) ?? []).filter(({ part }) => part === 'rule')
@@ -165,7 +166,13 @@ const listRuleFiles = (folder: string): readonly string[] => {
       hint: 'merge rules into fewer files',
     })
   }
-  return rulesInForce(files)
+  return rulesInForce(committedOf(folder, files))
+}
+
+/** Without what the keeper is adding: a rule holds, and a retirement counts, once it is committed. `files` were read before. */
+const committedOf = (folder: string, files: readonly string[]): readonly string[] => {
+  const uncommitted = readUncommitted(folder)
+  return files.filter((file) => !uncommitted.has(file))
 }
 
 const rulesInForce = (files: readonly string[]): readonly string[] => {

@@ -2,9 +2,12 @@
  * What the owner reads before they confirm a call: our words and the call's own arguments, all of them, with every
  * character that could deceive shown as an escape. A call that is too long to be shown is not asked about.
  */
+import { quoteText } from '../constraint-language/quote-text.ts'
 import { describeSpec } from '../constraint-spec/describe-spec.ts'
 import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
+import { formatMicros } from '../utils/micros.ts'
 import type { ToolOperation } from './agent.types.ts'
+import type { PermissionInput } from './permission-vocabulary.ts'
 import type { Blocker } from './rule-engine.ts'
 import type { CallAction } from './tools/tool.types.ts'
 
@@ -13,10 +16,9 @@ const SHOWN_CHARACTERS_MAX = 6000
 
 /** null when it is too long to be judged by a person. */
 export const describeQuestion = (action: CallAction, blockedBy: readonly Blocker[]): string | null => {
-  const call = describeAction(action)
+  const call = escapeUnsafeCharacters(describeAction(action))
   if (call.length > SHOWN_CHARACTERS_MAX) return null
-  const because = blockedBy.map(({ by, sentence }) => `Because of ${by}: ${sentence}`)
-  return escapeUnsafeCharacters([call, ...because].join('\n'))
+  return [call, ...blockedBy.map(({ by, sentence }) => `Because of ${by}: ${quoteText(sentence)}`)].join('\n')
 }
 
 const describeAction = (action: CallAction): string => {
@@ -25,8 +27,23 @@ const describeAction = (action: CallAction): string => {
   return ['propose a rule', field('which', describeSpec(action.spec).does)].join('\n')
 }
 
-const describePayment = (input: Readonly<Record<string, unknown>>): string =>
-  ['pay', ...Object.entries(input).map(([name, value]) => field(name, String(value)))].join('\n')
+/** Money in units, as people count it. */
+const describePayment = ({
+  amountMicros,
+  currency = 'USD',
+  payTo = '',
+  ...others
+}: PermissionInput<'permission:payment:send'>): string =>
+  [
+    'pay',
+    field('amount', `${formatMicros(amountMicros)} ${currency}`),
+    field('payee', payTo),
+    ...Object.entries(others).map(([name, value]) =>
+      name.endsWith('Micros')
+        ? field(name.slice(0, -'Micros'.length), formatMicros(Number(value)))
+        : field(name, String(value)),
+    ),
+  ].join('\n')
 
 const describeOperation = (operation: ToolOperation): string => {
   switch (operation.kind) {

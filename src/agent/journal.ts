@@ -37,6 +37,7 @@ export type JournalEventType =
   | 'question.asked'
   | 'question.answered'
   | 'rule.proposed'
+  | 'rule.confirmed'
   | 'rule.added'
   | 'node.freeze'
   | 'node.resume'

@@ -4,12 +4,17 @@
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { readHistoryMark } from '../constraint-history/read-history-mark.ts'
+import type { Rule, RuleEvent } from '../constraint-language/rule.types.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { createConstraintEngine, type PermissionGate } from './constraint-engine.ts'
 import { loadRules, loadRulesGently, type RuleSet } from './constraint-store.ts'
 import type { DecisionChain } from './decision-chain.ts'
 import type { PermissionEventBuilder } from './permission-event.ts'
 import type { RulePositions } from './rule-positions.ts'
+
+/** Key of what refuses while a file cannot be read or is illegal. */
+const UNREADABLE = 'unreadable-rules'
 
 export type LiveRules = {
   /** The same object for as long as no file has changed. */
@@ -32,7 +37,7 @@ const followFolder = (folder: string, start: { readonly seen: string; readonly r
     current: () => {
       const signature = readSignature(folder)
       if (signature !== seen) {
-        ruleSet = loadOrRefuse(folder)
+        ruleSet = loadOrRefuse(folder, ruleSet)
         seen = signature
       }
       return ruleSet
@@ -72,36 +77,50 @@ export const createLiveGate = ({
   }
 }
 
-/** Names, sizes and times: a changed file differs in one of them. */
+/** Names, sizes and times: a changed file differs in one of them. The history's too, since files count once committed. */
 const readSignature = (folder: string): string => {
   try {
-    return readdirSync(folder)
+    const files = readdirSync(folder)
       .sort()
       .map((name) => {
         if (!name.endsWith('.ts')) return name // records do not decide
         const { size, mtimeNs, ino } = statSync(join(folder, name), { bigint: true })
         return `${name}:${size}:${mtimeNs}:${ino}`
       })
-      .join('\n')
+    return [readHistoryMark(folder), ...files].join('\n')
   } catch {
     return 'unreadable' // loadRules says why
   }
 }
 
-const loadOrRefuse = (folder: string): RuleSet => {
+/** `held` are the rules before. */
+const loadOrRefuse = (folder: string, held: RuleSet): RuleSet => {
   try {
     return loadRules(folder)
   } catch (error) {
     if (!(error instanceof NodeError)) throw error
-    return refuseEverything('unreadable-rules', `${error.message} (${error.hint ?? error.code})`)
+    return refuseEverything(held, {
+      key: UNREADABLE,
+      sentence: `${error.message} (${error.hint ?? error.code})`,
+    })
   }
 }
 
-/** Rules that let nothing through; `sentence` says what the owner has to mend. */
-export const refuseEverything = (key: string, sentence: string): RuleSet => ({
-  rules: [{ key, sentence, syncs: [{ block: [{ eventTypes: null, test: () => true }], waitFor: [] }] }],
-  hash: 'unreadable',
-  fileHashes: {},
-  asking: new Set(),
-  head: null,
-})
+/**
+ * Rules that let nothing through but the conversation with the owner, who has to hear of it: what the model then asks for is
+ * refused. The rules that are known go on holding beside it, so that no fault allows more. `sentence` says what to mend.
+ */
+export const refuseEverything = (
+  held: RuleSet,
+  { key, sentence }: { readonly key: string; readonly sentence: string },
+): RuleSet => {
+  const refusal: Rule = {
+    ...{ key, sentence: `${sentence}. Until that is mended no tool runs, and I can only talk with you` },
+    syncs: [{ block: [{ eventTypes: null, test: (event) => !isConversation(event) }], waitFor: [] }],
+  }
+  const others = held.rules.filter((rule) => rule.key !== key)
+  return { ...held, rules: [refusal, ...others], hash: 'unreadable', head: null }
+}
+
+const isConversation = ({ type, detail }: RuleEvent): boolean =>
+  type === 'permission:llm:call' || (type === 'permission:channel:send' && detail['isOwner'] === true)

@@ -304,4 +304,11 @@ export const MIGRATIONS: readonly string[] = [
     primary key (channel, message_id, number)
   ) strict;
   `,
+  `
+  create table file_labels (
+    path text not null,
+    label text not null,
+    primary key (path, label)
+  ) strict, without rowid;
+  `,
 ]

@@ -5,6 +5,7 @@ import { describeBlock } from './constraint-engine.ts'
 import { describeQuestion } from './describe-question.ts'
 import type { EventContext } from './permission-event.ts'
 import type { Decision } from './rule-engine.ts'
+import type { Labels } from './taint.ts'
 import type { CallAction } from './tools/tool.types.ts'
 import { questionForAction } from './tools/tools.ts'
 import type { Turn } from './turn.types.ts'
@@ -13,13 +14,21 @@ import type { Turn } from './turn.types.ts'
 export type Permission =
   { readonly ok: true; readonly call: PermittedCall | null } | { readonly ok: false; readonly reason: string }
 
+type Asked = {
+  readonly action: CallAction
+  readonly summary: string
+  readonly toolUseId: string
+  /** Labels of all that the model has read. */
+  readonly taint: Labels
+}
+
 export const obtainPermission = async (
   { gate, questions }: Pick<AgentParts, 'gate' | 'questions'>,
   turn: Turn,
-  { action, summary, toolUseId }: { readonly action: CallAction; readonly summary: string; readonly toolUseId: string },
+  { action, summary, toolUseId, taint }: Asked,
 ): Promise<Permission> => {
   const { channel, senderId, messageId } = turn.intent
-  const context: EventContext = { turn: turn.id, toolUseId, channel, senderId }
+  const context: EventContext = { turn: turn.id, toolUseId, channel, senderId, taint: [...taint] }
   const attempt = (confirmed: EventContext['confirmed'] = null) => judge(gate, action, { ...context, confirmed })
   const first = attempt()
   if (first.ok || first.decision.outcome !== 'ask') return toPermission(first)

@@ -2,9 +2,10 @@
  * Replies on their way out: written in the transaction that ends the turn, sent afterwards, in parts that fit the channel.
  * A reply is laid out once, when it is first sent: each part has a key and a row of its own, so that a crash in the middle
  * of ten parts sends only those again that had not left. What was being sent when the process or the connection died is
- * `unsettled`: it may have arrived.
+ * `unsettled`: it may have arrived. A question or a notice that has left is kept without its code.
  */
 import type { Clock } from '../utils/clock.ts'
+import { withoutCodeWords } from './confirmation-code.ts'
 import { OWNER_LANE, OWNER_PRINCIPAL } from './journal.ts'
 import type { State } from './persistence.ts'
 
@@ -125,10 +126,23 @@ const createParts = (state: State): Omit<Outbox, 'add' | 'pending' | 'abandoned'
     `update outbox set state = 'sent' where key = (select reply from outbox_parts where key = ?1)
        and not exists (select 1 from outbox_parts where reply = outbox.key and state = 'pending')`,
   )
+  const asking = database.query<{ reply: string; whole: string; text: string; state: string }, [string]>(
+    `select o.key as reply, o.text as whole, p.text as text, o.state as state
+       from outbox_parts p join outbox o on o.key = p.reply where p.key = ? and o.kind <> 'reply'`,
+  )
+  const keepPart = database.query<undefined, [string, string]>('update outbox_parts set text = ? where key = ?')
+  const keepReply = database.query<undefined, [string, string]>('update outbox set text = ? where key = ?')
+  const forgetCode = (part: string): void => {
+    const asked = asking.get(part)
+    if (!asked) return
+    keepPart.run(withoutCodeWords(asked.text), part)
+    if (asked.state === 'sent') keepReply.run(withoutCodeWords(asked.whole), asked.reply)
+  }
   const close = (part: string, as: string, id: string | null): void =>
     state.transaction('outbox.sent', () => {
       end.run(as, id, part)
       endReply.run(part)
+      forgetCode(part)
     })
   return {
     parts: (reply, layOut) => {

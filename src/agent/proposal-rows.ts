@@ -15,14 +15,21 @@ export type ProposalRow = {
   readonly intent: string
   readonly channel: string
   readonly code_hash: string
+  readonly state: ProposalState
 }
 
-type NewRow = Omit<ProposalRow, 'seq' | 'code_hash'> & { readonly codeHash: string }
+type NewRow = Omit<ProposalRow, 'seq' | 'code_hash' | 'state'> & { readonly codeHash: string }
 
 /** Proposed rules as they are stored. */
 export const createProposalRows = (state: State) => {
   const { database } = state
   const inState = database.query<ProposalRow, [string]>('select * from rule_proposals where state = ? order by seq')
+  const names = database.query<{ name: string }, []>(
+    `select distinct name from rule_proposals where state in ('adding', 'added')`,
+  )
+  const added = database.query<ProposalRow, [number]>(
+    `select * from rule_proposals where state = 'added' order by seq desc limit ?`,
+  )
   const insert = database.query<undefined, [NewRow & { readonly lane: string; readonly principal: string }]>(
     `insert into rule_proposals
        (at, name, source, examples, sha256, does, who, intent, channel, code_hash, lane, principal)
@@ -31,6 +38,10 @@ export const createProposalRows = (state: State) => {
   const mark = database.query<undefined, [string, number]>('update rule_proposals set state = ? where seq = ?')
   return {
     inState: (wanted: ProposalState): readonly ProposalRow[] => inState.all(wanted),
+    /** The newest that were added. */
+    added: (limit: number): readonly ProposalRow[] => added.all(limit),
+    /** Those whose file was made, or may have been. */
+    namesUsed: (): readonly string[] => names.all().map(({ name }) => name),
     add: (row: NewRow): void =>
       state.transaction(
         'rule.proposal',

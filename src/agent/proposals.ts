@@ -3,11 +3,12 @@
  * owner in words of ours what it would block. Only the owner's code, bound to the very text, has the keeper add it.
  *
  * A proposal lives for ten minutes, also across restarts. One whose adding a crash interrupted is settled at the next
- * start by looking whether the rule is there.
+ * start by looking whether the rule is there; its code, said again, is answered with what came of it.
  */
 import { createHash } from 'node:crypto'
 import type { RuleAcceptance } from '../constraint-acceptance/rule-acceptance.ts'
 import { AT_START, blockersAt } from '../constraint-language/positions.ts'
+import { quoteText } from '../constraint-language/quote-text.ts'
 import type { Rule } from '../constraint-language/rule.types.ts'
 import { compileSpec } from '../constraint-spec/compile-spec.ts'
 import { describeSpec } from '../constraint-spec/describe-spec.ts'
@@ -20,12 +21,15 @@ import type { DecisionChain } from './decision-chain.ts'
 import type { Journal } from './journal.ts'
 import type { State } from './persistence.ts'
 import { createProposalRows, type ProposalRow } from './proposal-rows.ts'
+import type { OpenQuestion } from './questions.ts'
 
 const CONFIRM_WITHIN_MS = 10 * 60_000
 /** Real events that a proposed rule is tried on. */
 const REAL_EVENTS_MAX = 200
 /** Open at a time: more is not read. */
 const OPEN_MAX = 5
+/** Added rules whose codes are still known, for an answer that a crash kept from being sent. */
+const ADDED_KNOWN_MAX = 20
 const NAME_LENGTH_MAX = 64
 
 /** What the keeper does. @throws {NodeError} with the reason when it refuses. */
@@ -38,11 +42,13 @@ export type AddRule = (rule: {
 }) => Promise<unknown>
 
 export type Proposer = {
-  /** `agent` for the model, or who at which channel. */
+  /** The owner, and the way by which they asked. */
   readonly who: string
-  /** What the owner said, in their words. */
+  /** The owner's own words: they are signed with the rule. */
   readonly intent: string
   readonly channel: string
+  /** What a model gave as the reason: shown as a quotation, never kept. */
+  readonly said: string | null
 }
 
 /** What the owner reads; the code is in `words` only, which must not reach a model. */
@@ -53,16 +59,15 @@ export type Proposals = {
   readonly propose: (spec: RuleSpec, by: Proposer) => Proposed
   /** As `propose`, for a rule file that a person wrote. */
   readonly proposeFile: (file: { readonly name: string; readonly source: string }, by: Proposer) => Proposed
-  /** Adds the rule of this code; null when no open proposal has it. Rejects as `AddRule`. */
-  readonly confirm: (code: string) => Promise<string | null>
-  readonly open: () => readonly OpenProposal[]
-  /** Drops what is open in a channel; how many there were. */
-  readonly dismiss: (channel: string) => number
+  /**
+   * Adds the rule of this code, and says so; the code of one that was added just before is answered alike. null when no
+   * proposal has it. `channel`: where it was confirmed. Rejects as `AddRule`.
+   */
+  readonly confirm: (code: string, channel: string) => Promise<string | null>
+  readonly open: () => readonly OpenQuestion[]
   /** To be called once at a start. */
   readonly settleInterrupted: () => void
 }
-
-export type OpenProposal = Pick<ProposalRow, 'at' | 'channel' | 'does'>
 
 type Draft = {
   readonly name: string
@@ -79,22 +84,27 @@ type Parts = {
   readonly clock: Clock
   readonly acceptance: Pick<RuleAcceptance, 'acceptRule'>
   readonly rules: () => RuleSet
+  /** Names of all rule files, retired ones included: none is given twice. Default: those in force. */
+  readonly fileNames?: () => Iterable<string>
   readonly decisions: Pick<DecisionChain, 'recent'>
   readonly add: AddRule
 }
 
-export const createProposals = ({ state, journal, clock, acceptance, rules, decisions, add }: Parts): Proposals => {
+export const createProposals = (parts: Parts): Proposals => {
+  const { state, journal, clock, acceptance, rules, fileNames = () => [], decisions } = parts
   const rows = createProposalRows(state)
+  const adding = createAdding(parts, rows)
   const open = (): readonly ProposalRow[] =>
     rows.inState('open').filter(({ at }) => clock.now() - at < CONFIRM_WITHIN_MS)
-  const settle = (row: ProposalRow, to: 'added' | 'refused' | 'open'): void =>
-    journal.transaction('rule.settled', () => {
-      rows.mark(row.seq, to)
-      if (to === 'added')
-        journal.append({ type: 'rule.added', turn: null, payload: { rule: row.name, sha256: row.sha256 } })
-    })
+  const namesTaken = (): ReadonlySet<string> =>
+    new Set([
+      ...Object.keys(rules().fileHashes),
+      ...fileNames(),
+      ...rows.namesUsed(),
+      ...open().map(({ name }) => name),
+    ])
 
-  const offer = ({ name, source, examples, does: said, notes }: Draft, by: Proposer): Proposed => {
+  const offer = ({ name, source, examples, does: written, notes }: Draft, by: Proposer): Proposed => {
     if (open().length >= OPEN_MAX) {
       throw refused(`${OPEN_MAX} proposals wait for the owner's code already`, 'wait until they are answered')
     }
@@ -103,55 +113,105 @@ export const createProposals = ({ state, journal, clock, acceptance, rules, deci
     if (Object.values(fileHashes).includes(sha256)) throw refused('this very rule holds already', null)
     const accepted = acceptance.acceptRule({ file: name, source, examples }, existing)
     if (!accepted.ok) throw refused(`${accepted.reason}: ${accepted.entry}`, 'change it and propose it again')
-    const does = said ?? accepted.rules.map(({ key, sentence }) => `${key}: ${sentence}`).join('\n')
+    const does = written ?? describeFile(accepted.rules)
+    const { who, intent, channel, said } = by
     const code = createConfirmationCode()
     journal.transaction('rule.proposed', () => {
-      const row = { at: clock.now(), name, source, examples: JSON.stringify(examples), sha256, does, ...by }
+      const row = {
+        at: clock.now(),
+        name,
+        source,
+        examples: JSON.stringify(examples),
+        sha256,
+        does,
+        who,
+        intent,
+        channel,
+      }
       rows.add({ ...row, codeHash: hashConfirmationCode(code, sha256) })
-      journal.append({ type: 'rule.proposed', turn: null, payload: { rule: name, does, who: by.who } })
+      journal.append({ type: 'rule.proposed', turn: null, payload: { rule: name, does, who } })
     })
     const real = countBlocked(accepted.rules, decisions)
-    return { name, does, code, words: wordsOf({ does, notes, real, report: accepted.report, code }) }
+    return { name, does, code, words: wordsOf({ does, said, notes, real, report: accepted.report, code }) }
   }
 
   return {
     propose: (given, by) => {
-      const name = freeName(given.name, rules().fileHashes)
+      const name = freeName(given.name, namesTaken())
       const spec = { ...given, name }
       const { does, notes } = describeSpec(spec)
       return offer({ name, source: compileSpec(spec), examples: spec.examples, does, notes }, by)
     },
     proposeFile: (file, by) => {
-      if (Object.hasOwn(rules().fileHashes, file.name)) throw refused(`a rule file ${file.name} exists`, 'rename yours')
+      if (namesTaken().has(file.name)) {
+        throw refused(`a rule file ${file.name} exists, is retired, or waits for your code`, 'rename yours')
+      }
       return offer({ ...file, examples: null, does: null, notes: [] }, by)
     },
 
-    confirm: async (code) => {
-      const row = open().find(({ code_hash, sha256 }) => code_hash === hashConfirmationCode(code, sha256))
-      if (row === undefined) return null
+    confirm: async (code, channel) => {
+      const known = [...open(), ...rows.inState('adding'), ...rows.added(ADDED_KNOWN_MAX)]
+      const row = known.find((one) => hasCode(one, code))
+      return row === undefined ? null : adding.confirm(row, channel)
+    },
+
+    open: () =>
+      open().map((row) => ({
+        kind: 'rule',
+        key: `rule/${row.seq}`,
+        at: row.at,
+        channel: row.channel,
+        summary: `a rule: ${row.does}`,
+        hasCode: (code) => hasCode(row, code),
+        decline: () => {
+          if (open().some(({ seq }) => seq === row.seq)) adding.settle(row, 'refused')
+        },
+      })),
+
+    settleInterrupted: adding.settleInterrupted,
+  }
+}
+
+/** From a confirmed proposal to a rule that holds, once, whatever interrupts it. */
+const createAdding = ({ journal, rules, add }: Parts, rows: ReturnType<typeof createProposalRows>) => {
+  const running = new Map<number, Promise<string>>()
+  const isThere = ({ name, sha256 }: ProposalRow): boolean => rules().fileHashes[name] === sha256
+  const settle = (row: ProposalRow, to: 'added' | 'refused' | 'open'): void =>
+    journal.transaction('rule.settled', () => {
+      rows.mark(row.seq, to)
+      if (to === 'added')
+        journal.append({ type: 'rule.added', turn: null, payload: { rule: row.name, sha256: row.sha256 } })
+    })
+
+  const addNow = async (row: ProposalRow, channel: string): Promise<string> => {
+    const { name, source, who, intent } = row
+    journal.transaction('rule.confirmed', () => {
       rows.mark(row.seq, 'adding')
-      const { name, source, who, intent, does } = row
-      try {
-        await add({ name, source, examples: JSON.parse(row.examples), who, intent })
-      } catch (error) {
+      journal.append({ type: 'rule.confirmed', turn: null, payload: { rule: name, channel } })
+    })
+    try {
+      await add({ name, source, examples: JSON.parse(row.examples), who, intent })
+    } catch (error) {
+      if (!isThere(row)) {
         // Refused for good, or the keeper is away: then the code stays good for what is left of its time.
         settle(row, error instanceof NodeError && error.code === 'RULE_REFUSED' ? 'refused' : 'open')
         throw error
       }
-      settle(row, 'added')
-      return `Added as ${name}. ${does}`
-    },
+    }
+    settle(row, 'added')
+    return addedAs(row)
+  }
 
-    open,
-    dismiss: (channel) => {
-      const dropped = open().filter((row) => row.channel === channel)
-      for (const row of dropped) settle(row, 'refused')
-      return dropped.length
+  return {
+    settle,
+    confirm: async (row: ProposalRow, channel: string): Promise<string> => {
+      if (row.state === 'added') return addedAs(row)
+      const added = running.get(row.seq) ?? addNow(row, channel).finally(() => running.delete(row.seq))
+      running.set(row.seq, added)
+      return added
     },
-
-    settleInterrupted: () => {
-      const { fileHashes } = rules()
-      for (const row of rows.inState('adding')) settle(row, fileHashes[row.name] === row.sha256 ? 'added' : 'open')
+    settleInterrupted: (): void => {
+      for (const row of rows.inState('adding')) settle(row, isThere(row) ? 'added' : 'open')
     },
   }
 }
@@ -159,12 +219,23 @@ export const createProposals = ({ state, journal, clock, acceptance, rules, deci
 const refused = (message: string, hint: string | null): NodeError =>
   new NodeError('RULE_REFUSED', message, hint === null ? {} : { hint })
 
+const hasCode = ({ code_hash, sha256 }: ProposalRow, code: string): boolean =>
+  code_hash === hashConfirmationCode(code, sha256)
+
+const addedAs = ({ name, does }: ProposalRow): string => `Added as ${name}. ${does}`
+
+/** What a rule of the language does, only its author can say in a sentence: it is theirs, and shown as such. */
+const describeFile = (rules: readonly Rule[]): string =>
+  ["In the words of the file's author:", ...rules.map(({ key, sentence }) => `${key}: ${quoteText(sentence)}`)].join(
+    '\n',
+  )
+
 /** A rule is never overwritten: a second one of a name gets a number. */
-const freeName = (name: string, taken: Readonly<Record<string, string>>): string => {
-  if (!Object.hasOwn(taken, name)) return name
+const freeName = (name: string, taken: ReadonlySet<string>): string => {
+  if (!taken.has(name)) return name
   for (let number = 2; ; number++) {
     const next = `${name.slice(0, NAME_LENGTH_MAX - `-${number}`.length)}-${number}`
-    if (!Object.hasOwn(taken, next)) return next
+    if (!taken.has(next)) return next
   }
 }
 
@@ -176,12 +247,14 @@ const countBlocked = (rules: readonly Rule[], decisions: Pick<DecisionChain, 're
 
 const wordsOf = ({
   does,
+  said,
   notes,
   real,
   report,
   code,
 }: {
   readonly does: string
+  readonly said: string | null
   readonly notes: readonly string[]
   readonly real: { readonly of: number; readonly blocked: number }
   readonly report: { readonly wouldBlock: readonly string[]; readonly stillAllows: readonly string[] }
@@ -190,6 +263,7 @@ const wordsOf = ({
   [
     'Shall I keep this rule? A rule cannot be taken back by me, only by you at the machine.',
     does,
+    ...(said === null ? [] : [`The model says you asked for: ${quoteText(said)}`]),
     ...list('It would block, for example:', report.wouldBlock),
     ...list('It still allows, for example:', report.stillAllows),
     `Of your last ${real.of} real events it would have blocked ${real.blocked}.`,

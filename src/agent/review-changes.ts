@@ -2,7 +2,7 @@
  * What a turn changed is looked at before it is committed: the rules about files also hold for what commands wrote, and
  * the owner is told what went against them and what escapes the history.
  */
-import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
+import { oneLine } from '../utils/one-line.ts'
 import type { AgentParts } from './agent-parts.types.ts'
 import type { Blocker } from './rule-engine.ts'
 import type { Turn } from './turn.types.ts'
@@ -69,5 +69,5 @@ const groupByRule = (
 
 const showPaths = (paths: readonly string[]): string => {
   const more = paths.length > PATHS_SHOWN_MAX ? ` and ${paths.length - PATHS_SHOWN_MAX} more` : ''
-  return `${paths.toSorted().slice(0, PATHS_SHOWN_MAX).map(escapeUnsafeCharacters).join(', ')}${more}`
+  return `${paths.toSorted().slice(0, PATHS_SHOWN_MAX).map(oneLine).join(', ')}${more}`
 }

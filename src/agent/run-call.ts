@@ -1,44 +1,46 @@
 /** One tool call: prepared, asked of the gate, journalled, run in the sandbox, answered. A refusal is a result. */
 import type { RuleSpec } from '../constraint-spec/rule-spec.schemas.ts'
 import { NodeError } from '../utils/node-error.ts'
-import type { SandboxOutcome } from './agent.types.ts'
+import type { SandboxOutcome, ToolOperation } from './agent.types.ts'
 import type { AgentParts } from './agent-parts.types.ts'
 import { mayHaveChanged } from './commit-turn.ts'
+import { selectHistory } from './history.ts'
 import type { ToolUseBlock } from './model/model.types.ts'
 import type { CallStep } from './next-step.ts'
 import { obtainPermission } from './obtain-permission.ts'
 import { showMatches } from './show-matches.ts'
+import { contextLabels, joinLabels, type Labels, type Taint } from './taint.ts'
 import type { PreparedCall } from './tools/tool.types.ts'
 import type { Turn } from './turn.types.ts'
 import type { WrittenFiles } from './written-files.ts'
 
-type Result = { readonly content: string; readonly isError: boolean }
+type Result = { readonly content: string; readonly isError: boolean; readonly labels?: Labels }
 
 const ok = (content: string): Result => ({ content, isError: false })
 const failed = (content: string): Result => ({ content, isError: true })
 
-const STOPPED = failed('Not run: the owner stopped this turn.')
+/** What a call is answered with that a STOP kept from running. */
+export const NOT_RUN = 'Not run: the owner stopped this turn.'
+const STOPPED = failed(NOT_RUN)
 const UNKNOWN_EFFECT = failed(
   '[interrupted] The node restarted while this ran. Its effect is UNKNOWN: check before you do it again.',
 )
 const NO_PAYMENT_METHOD = ok('The rules allow this payment, but no payment method configured: nothing was paid.')
 
 export const createCallRunner = (parts: AgentParts, turn: Turn, written: WrittenFiles) => {
-  const { journal, tools, gate, sandbox, workspace } = parts
+  const { journal, tools, gate, sandbox, workspace, taint } = parts
+  const before = lazyLabels(() => contextLabels(selectHistory(journal, turn.id, 'full')))
+  /** Of all that the model has read until now. */
+  const context = (): Labels => joinLabels(before(), contextLabels(journal.ofTurn(turn.id)))
 
   const answer = (block: ToolUseBlock, ref: string, result: Result): void =>
     journal.transaction('tool.result', () => {
       const payload = { toolUseId: block.id, tool: block.name, ...result }
       journal.append({ type: 'tool.result', turn: turn.id, ref, payload })
       if (!journal.has('tool.start', ref)) return // nothing was done
-      const done = {
-        v: 1,
-        turn: turn.id,
-        channel: turn.intent.channel,
-        tool: block.name,
-        isOk: !result.isError,
-      } as const
-      gate.note({ type: 'tool:done', detail: done })
+      const facts = { v: 1, turn: turn.id, channel: turn.intent.channel } as const
+      gate.note({ type: 'tool:done', detail: { ...facts, tool: block.name, isOk: !result.isError } })
+      for (const label of result.labels ?? []) gate.note({ type: 'untrusted:read', detail: { ...facts, label } })
     })
 
   const start = (block: ToolUseBlock, ref: string): void =>
@@ -56,8 +58,8 @@ export const createCallRunner = (parts: AgentParts, turn: Turn, written: Written
   }
 
   const execute = async (block: ToolUseBlock, ref: string, call: PreparedCall): Promise<Result> => {
-    const context = { turn: turn.id, toolUseId: block.id, channel: turn.intent.channel, senderId: turn.intent.senderId }
-    const permission = await obtainPermission(parts, turn, { ...call, toolUseId: block.id })
+    const labels = context()
+    const permission = await obtainPermission(parts, turn, { ...call, toolUseId: block.id, taint: labels })
     if (!permission.ok) return refuse(call.summary, permission.reason)
     turn.progress({ kind: 'call', summary: call.summary, outcome: 'allowed', reason: null })
     if (call.action.kind === 'proposal') {
@@ -71,9 +73,15 @@ export const createCallRunner = (parts: AgentParts, turn: Turn, written: Written
     if (operation.kind === 'bash') written.noteCommand()
     const outcome = await sandbox.run(permission.call, { signal: turn.signal })
     const isWritten = outcome.kind === 'text' && (operation.kind === 'write' || operation.kind === 'edit')
-    if (isWritten) await written.noteWrite(operation.path)
-    if (outcome.kind !== 'matches') return describeOutcome(outcome)
-    return describeOutcome(showMatches(outcome, (paths) => gate.permitFiles(paths, context)))
+    if (isWritten) {
+      await written.noteWrite(operation.path)
+      taint.mark([operation.path], labels)
+    }
+    if (outcome.kind !== 'matches') return labelled(describeOutcome(outcome), labelsOf(taint, operation, labels))
+    const { channel, senderId } = turn.intent
+    const asked = { turn: turn.id, toolUseId: block.id, channel, senderId, taint: [...labels] }
+    const found = joinLabels(...outcome.matches.map(({ path }) => taint.ofFile(path)))
+    return labelled(describeOutcome(showMatches(outcome, (paths) => gate.permitFiles(paths, asked))), found)
   }
 
   const decideResult = async ({ block, ref, heldBack }: CallStep): Promise<Result> => {
@@ -99,6 +107,23 @@ export const createCallRunner = (parts: AgentParts, turn: Turn, written: Written
   }
 
   return async (call: CallStep): Promise<void> => answer(call.block, call.ref, await decideResult(call))
+}
+
+/** What a result lets the model read, besides the owner's words and ours. */
+const labelsOf = (taint: Taint, operation: ToolOperation, context: Labels): Labels => {
+  if (operation.kind === 'read') return taint.ofFile(operation.path)
+  return operation.kind === 'bash' ? joinLabels(context, taint.ofWorkspace()) : []
+}
+
+const labelled = (result: Result, labels: Labels): Result => (labels.length === 0 ? result : { ...result, labels })
+
+/** Earlier turns do not change while this one runs. */
+const lazyLabels = (read: () => Labels): (() => Labels) => {
+  let labels: Labels | null = null
+  return () => {
+    labels ??= read()
+    return labels
+  }
 }
 
 /** The owner reads the proposal in a message of its own; the model learns that it was made, and no code. */

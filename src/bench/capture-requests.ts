@@ -11,6 +11,7 @@ import { priceOf } from '../agent/model/model-prices.ts'
 import { createMessagesApi } from '../agent/model/scripted/messages-api.ts'
 import { answerScript } from '../agent/model/scripted/script.ts'
 import { createSystemPrompt } from '../agent/system-prompt.ts'
+import { createTaint } from '../agent/taint.ts'
 import { createToolSet } from '../agent/tools/tools.ts'
 import type { Turn } from '../agent/turn.types.ts'
 import { createWorkspaceRepo } from '../agent/workspace/workspace-repo.ts'
@@ -56,6 +57,7 @@ const openAgent = (
     ledger: createLedger(state, { clock: systemClock, timezone: config.timezone, caps: config.caps }),
     gate,
     questions: { ask: async () => ({ why: 'nobody is asked here' }) },
+    taint: createTaint(state),
     proposals: { propose: ({ name }) => ({ name }) },
     sandbox: lanes.sandbox,
     tools: createToolSet(),

@@ -161,8 +161,9 @@ export type ChannelSetting = { readonly describe: string; readonly secret?: true
 export type ChannelProgress =
   | TurnProgress
   | { readonly kind: 'late-reply'; readonly text: string; readonly repeat: boolean }
-  /** A question is answered by a message of its own, while the turn waits; a notice need not be. */
-  | { readonly kind: 'question' | 'notice'; readonly text: string }
+  /** Answered by a message of its own, while the turn waits; `key` names it. */
+  | { readonly kind: 'question'; readonly key: string; readonly text: string }
+  | { readonly kind: 'notice'; readonly text: string }
 
 /** A speaker in another process, who may leave without hearing the reply. */
 export type RemoteSpeaker = {

@@ -4,9 +4,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import { createInterface, type Interface } from 'node:readline'
-import { isConfirmationCode } from '../agent/confirmation-code.ts'
+import type { ChannelProgress } from '../channels/channels.types.ts'
 import { renderProgress } from '../channels/cli/render.ts'
-import { isNo } from '../control-words.ts'
+import { parseAnswer, parseControlWord } from '../control-words.ts'
 import type { Operations } from '../operations.ts'
 import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
@@ -19,28 +19,34 @@ const LINE_CHARACTERS_MAX = 1_000_000
 const PROMPT = 'you> '
 
 /** What a chat asks of a node. */
-export type ChatOperations = Pick<Operations, 'say' | 'stop'>
+export type ChatOperations = Pick<Operations, 'say' | 'stop' | 'openQuestions' | 'declineQuestion'>
+
+/** The node waits for the owner's word. `over` resolves when it no longer does. */
+export type ChatQuestion = { readonly key: string; readonly over: Promise<void> }
 
 export type Chat = {
   /** Sends a message, shows its progress and its reply. `joined`: the reply is that of another message of this chat. */
   readonly turn: (text: string) => Promise<'answered' | 'joined' | 'refused'>
-  /** The node waits for the owner's word. */
-  readonly isAsked: () => boolean
+  /** Key of what is asked, while the node waits. */
+  readonly asked: () => string | null
 }
 
 export const createChat = (
   operations: Pick<Operations, 'say'>,
   io: Io,
-  { isTerminal, onQuestion = () => {} }: { readonly isTerminal: boolean; readonly onQuestion?: () => void },
+  {
+    isTerminal,
+    onQuestion = () => {},
+  }: { readonly isTerminal: boolean; readonly onQuestion?: (question: ChatQuestion) => void },
 ): Chat => {
   const run = randomBytes(6).toString('hex')
   const own = new Set<string>()
   let count = 0
   /** Several messages may be under way, and share the screen. */
   let isMidLine = false
-  let isAsked = false
+  const question = createAskedQuestion(onQuestion)
   return {
-    isAsked: () => isAsked,
+    asked: question.key,
     turn: async (text) => {
       if (text.length > LINE_CHARACTERS_MAX) {
         io.error(`plaited: a message has at most ${LINE_CHARACTERS_MAX} characters\n`)
@@ -50,7 +56,8 @@ export const createChat = (
       own.add(messageId)
       let streamed = ''
       let isAnsweredWithOther = false
-      const reply = await operations.say({ messageId, text, followUp: !isTerminal }, (progress) => {
+      const show = (progress: ChannelProgress): void => {
+        question.hear(messageId, progress)
         if (progress.kind === 'joined') isAnsweredWithOther = own.has(progress.to)
         if (progress.kind === 'text' && isTerminal) {
           streamed += progress.text
@@ -62,9 +69,9 @@ export const createChat = (
         io.out(`${isMidLine ? '\n' : ''}${line}\n`)
         isMidLine = false
         if (progress.kind !== 'commit') streamed = ''
-        isAsked = progress.kind === 'question'
-        if (isAsked) onQuestion()
-      })
+      }
+      const message = { messageId, text, followUp: !isTerminal }
+      const reply = await operations.say(message, show).finally(() => question.end(messageId))
       if (isAnsweredWithOther) return 'joined'
       // What was streamed is already on the screen; only what the node added is not.
       const goesOn = reply.startsWith(streamed.trim())
@@ -76,20 +83,50 @@ export const createChat = (
   }
 }
 
+/** What is asked, until the turn that asked goes on or has ended. */
+const createAskedQuestion = (onQuestion: (question: ChatQuestion) => void) => {
+  let open: { readonly key: string; readonly messageId: string; readonly end: () => void } | null = null
+  const end = (messageId: string): void => {
+    if (open?.messageId !== messageId) return
+    open.end()
+    open = null
+  }
+  return {
+    key: (): string | null => open?.key ?? null,
+    end,
+    hear: (messageId: string, progress: ChannelProgress): void => {
+      if (progress.kind === 'notice' || progress.kind === 'late-reply') return
+      end(messageId)
+      if (progress.kind !== 'question') return
+      const over = Promise.withResolvers<void>()
+      open = { key: progress.key, messageId, end: over.resolve }
+      onQuestion({ key: progress.key, over: over.promise })
+    },
+  }
+}
+
 /** Runs until the input ends or the signal aborts; resolves with whether every message was answered. */
 export const runChatLoop = async (
   operations: ChatOperations,
   { io, signal }: { readonly io: Io; readonly signal: AbortSignal },
 ): Promise<boolean> => {
   if (signal.aborted) return false
-  const unreadable = Promise.withResolvers<never>()
-  io.stdin.on('error', (cause) => unreadable.reject(cannotRead(cause)))
+  const failure = Promise.withResolvers<never>()
+  io.stdin.on('error', (cause) => failure.reject(cannotRead(cause)))
   const lines = createInterface({
     input: io.stdin,
     terminal: io.isTerminal,
     prompt: PROMPT,
     ...(io.isTerminal ? { output: process.stdout } : {}),
   })
+  let isOpen = true
+  lines.on('close', () => {
+    isOpen = false
+  })
+  /** Asked by a turn that outlives what was typed: nobody is left to answer. */
+  const onQuestion = ({ key }: ChatQuestion): void => {
+    if (!isOpen) operations.declineQuestion(key).catch(failure.reject)
+  }
   const stopped = Promise.withResolvers<false>()
   signal.addEventListener('abort', () => {
     lines.close()
@@ -98,10 +135,10 @@ export const runChatLoop = async (
   try {
     return await Promise.race([
       io.isTerminal
-        ? talk(lines, createChat(operations, io, io), operations)
+        ? talk(lines, createChat(operations, io, { isTerminal: true, onQuestion }), operations)
         : readAll(lines, operations, { io, signal }),
       stopped.promise,
-      unreadable.promise,
+      failure.promise,
     ])
   } finally {
     lines.close()
@@ -123,14 +160,28 @@ const readAll = async (lines: Interface, operations: ChatOperations, { io, signa
     io.out(`> ${escapeUnsafeCharacters(line)}\n`)
     return (await chat.turn(line)) !== 'refused'
   }
-  /** A line that answers is taken out of turn; any other, and the end of the input, is a no. */
-  const answer = async (): Promise<boolean> => {
-    const line = await input.next()
-    if (line !== null && isAnswer(line)) return say(line)
-    if (line !== null) input.unread(line)
-    return say('no')
+  /** Lines that answer are taken out of turn until one does; any other, and the end of the input, is a no. */
+  const answer = async ({ key, over }: ChatQuestion): Promise<boolean> => {
+    const isOver = over.then((): typeof OVER => OVER)
+    let isSaid = true
+    for (;;) {
+      const line = await Promise.race([isOver, input.peek()])
+      if (line === OVER) return isSaid
+      if (line === null || !isAnswer(line)) {
+        io.out('(no answer, which is a no)\n')
+        await operations.declineQuestion(key)
+        return isSaid
+      }
+      await input.next()
+      isSaid = (await say(line)) && isSaid
+      if (!(await operations.openQuestions()).includes(key)) return isSaid
+    }
   }
-  const onQuestion = (): void => void answers.push(answer())
+  const onQuestion = (question: ChatQuestion): void => {
+    const answered = answer(question)
+    answered.catch(() => {}) // it is told at the end, with the others
+    answers.push(answered)
+  }
   const chat = createChat(operations, io, { isTerminal: false, onQuestion })
   for (let line = await input.next(); line !== null; line = await input.next()) {
     // What was read ahead when a signal came is neither shown nor sent.
@@ -140,7 +191,11 @@ const readAll = async (lines: Interface, operations: ChatOperations, { io, signa
   return (await Promise.all(answers)).every(Boolean)
 }
 
-const isAnswer = (line: string): boolean => isNo(line) || isConfirmationCode(line.trim().toLowerCase())
+/** The question waits no longer. */
+const OVER: unique symbol = Symbol('over')
+
+const isAnswer = (line: string): boolean =>
+  parseAnswer(line) !== null || parseControlWord(line)?.startsWith('confirm ') === true
 
 /** What a terminal hands in, line by line; a part of Node's `Interface`, so that tests can type. */
 export type Lines = {
@@ -153,7 +208,11 @@ export type Lines = {
  * At a terminal. Ctrl-C stops the running turn; the next one, or one when none runs, ends the chat. Ctrl-D ends it when
  * what was typed is answered.
  */
-export const talk = async (lines: Lines, chat: Chat, { stop }: Pick<ChatOperations, 'stop'>): Promise<boolean> => {
+export const talk = async (
+  lines: Lines,
+  chat: Chat,
+  { stop, declineQuestion }: Pick<ChatOperations, 'stop' | 'declineQuestion'>,
+): Promise<boolean> => {
   const failure = Promise.withResolvers<never>()
   const closed = Promise.withResolvers<void>()
   const abandoned = Promise.withResolvers<false>()
@@ -179,7 +238,8 @@ export const talk = async (lines: Lines, chat: Chat, { stop }: Pick<ChatOperatio
   }
   lines.on('close', () => {
     isOpen = false
-    if (chat.isAsked()) send('no') // nobody is left to answer
+    const question = chat.asked()
+    if (question !== null) declineQuestion(question).catch(failure.reject) // nobody is left to answer
     closed.resolve()
   })
   lines.on('SIGINT', () => {

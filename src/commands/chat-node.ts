@@ -134,7 +134,12 @@ export const createChatNode = (
   }
 
   return {
-    operations: { say, stop: async (cause) => (await reach()).operations.stop(cause) },
+    operations: {
+      say,
+      stop: async (cause) => (await reach()).operations.stop(cause),
+      openQuestions: async () => (await reach()).operations.openQuestions(),
+      declineQuestion: async (key) => (await reach()).operations.declineQuestion(key),
+    },
     reach,
     failed: failure.promise,
     close: async () => {

@@ -1,7 +1,8 @@
 /** Rules from the command line: proposed in words or as a file, and confirmed by a code. */
-import { readFileSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
+import { parseConfirmationCode } from '../agent/confirmation-code.ts'
 import type { Proposed } from '../agent/proposals.ts'
 import { callerFolder } from '../config.ts'
 import { SOURCE_BYTES_MAX } from '../constraint-language/limits.ts'
@@ -37,15 +38,27 @@ const usage = (message: string, example: string): NodeError =>
 const readDraft = (given: string): RuleDraft => {
   const path = resolve(callerFolder(), given)
   try {
-    const { size } = statSync(path)
-    if (size > SOURCE_BYTES_MAX) throw new Error(`it has ${size} bytes, and a rule at most ${SOURCE_BYTES_MAX}`)
-    return { kind: 'file', name: basename(path, '.ts'), source: readFileSync(path, 'utf8') }
+    return { kind: 'file', name: basename(path, '.ts'), source: readRegularFile(path) }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new NodeError('USAGE', `cannot read ${path}: ${reason}`, {
       hint: 'name a rule file, such as my-rule.ts',
       cause: error,
     })
+  }
+}
+
+/** A pipe would be waited for, and a device read without end. */
+const readRegularFile = (path: string): string => {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    if (!fstatSync(file).isFile()) throw new Error('it is not a regular file')
+    const bytes = Buffer.alloc(SOURCE_BYTES_MAX + 1)
+    const size = readSync(file, bytes)
+    if (size > SOURCE_BYTES_MAX) throw new Error(`it has more than ${SOURCE_BYTES_MAX} bytes`)
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, size))
+  } finally {
+    closeSync(file)
   }
 }
 
@@ -61,7 +74,7 @@ const asksForCode = async ({ io, signal }: Invocation, { code }: Proposed): Prom
   const terminal = createInterface({ input: io.stdin, output: process.stdout })
   try {
     const said = await terminal.question('code> ', { signal })
-    if (said.trim().toLowerCase() === code) return true
+    if (parseConfirmationCode(said) === code) return true
     io.out('Nothing was added.\n')
     return false
   } finally {
@@ -71,7 +84,9 @@ const asksForCode = async ({ io, signal }: Invocation, { code }: Proposed): Prom
 
 const confirm = async (invocation: Invocation, code: string): Promise<number> => {
   const { io, json } = invocation
-  const said = await withOperations(invocation, (operations) => operations.confirmRule(code.trim().toLowerCase()))
+  const said = await withOperations(invocation, (operations) =>
+    operations.confirmRule(parseConfirmationCode(code) ?? code),
+  )
   io.out(json ? `${printableJson({ added: said })}\n` : `${said}\n`)
   return 0
 }

@@ -8,6 +8,7 @@ import { type Config, modelName, readConfig, readHome } from '../config.ts'
 import { GIT_NAMES } from '../describe.ts'
 import { openChannels } from '../open-channels.ts'
 import type { NodeStatus } from '../operations.ts'
+import { reachKeeper } from '../reach-keeper.ts'
 import { systemClock } from '../utils/clock.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, RunCommand } from './command.types.ts'
@@ -57,13 +58,9 @@ const examine = async (invocation: Invocation): Promise<readonly Check[]> => {
       audit: await operations.auditDecisions(),
     }))
     checks.push(
-      { name: 'rules', state: 'ok', detail: `${status.rules} rules`, mend: null },
-      {
-        name: 'ratchet',
-        state: 'warn',
-        detail: 'advisory: on one user account that user can edit the rule files',
-        mend: null,
-      },
+      examineRules(status),
+      examineRatchet(status),
+      await examineKeeper(config, status),
       examineSandbox(status),
       { name: 'git', state: 'ok', detail: `the history of the workspace is ${GIT_NAMES[status.git]}`, mend: null },
       audit.ok
@@ -81,6 +78,34 @@ const examine = async (invocation: Invocation): Promise<readonly Check[]> => {
     checks.push(failure('node', error))
   }
   return checks
+}
+
+const examineRules = ({ rules, ruleFaults }: NodeStatus): Check => {
+  const name = 'rules'
+  return ruleFaults === null || ruleFaults.length === 0
+    ? { name, state: 'ok', detail: `${rules} rules`, mend: null }
+    : { name, state: 'fail', detail: `no tool runs: ${ruleFaults.join('; ')}`, mend: 'plaited constrain verify' }
+}
+
+const examineRatchet = ({ ratchet }: NodeStatus): Check => {
+  const name = 'ratchet'
+  return ratchet === 'enforced'
+    ? { name, state: 'ok', detail: 'enforced: another user keeps the rules', mend: null }
+    : { name, state: 'warn', detail: 'advisory: on one user account that user can edit the rule files', mend: null }
+}
+
+/** Asks it, because a missing key shows nowhere else before a rule is to be added. */
+const examineKeeper = async ({ home }: Config, { signingFault }: NodeStatus): Promise<Check> => {
+  const name = 'keeper'
+  try {
+    const { faults } = await reachKeeper(home).publicKeys()
+    const wrong = [...faults, ...(signingFault === null ? [] : [`decisions are not signed: ${signingFault}`])]
+    if (wrong.length > 0) return { name, state: 'fail', detail: wrong.join('; '), mend: null }
+    return { name, state: 'ok', detail: 'answers, and holds the key that signed the rules', mend: null }
+  } catch (error) {
+    if (!(error instanceof NodeError)) throw error
+    return failure(name, error)
+  }
 }
 
 /** Each configured channel by its own look at its service; what it needs and lacks, when it cannot be made. */

@@ -1,17 +1,26 @@
 import type { Interface } from 'node:readline'
 
-/** Lines that hold something, one at a time; null at the end. One that was read may be put back. */
-export type LineReader = { readonly next: () => Promise<string | null>; readonly unread: (line: string) => void }
+/** Lines that hold something, one at a time; null at the end. `peek` leaves the line where it is, also while it is awaited. */
+export type LineReader = { readonly next: () => Promise<string | null>; readonly peek: () => Promise<string | null> }
 
 export const createLineReader = (lines: Interface): LineReader => {
   const rest = lines[Symbol.asyncIterator]()
-  const kept: string[] = []
-  const next = async (): Promise<string | null> => {
-    const line = kept.pop()
-    if (line !== undefined) return line
+  let coming: Promise<string | null> | null = null
+  const read = async (): Promise<string | null> => {
     const { value, done } = await rest.next()
     if (done) return null
-    return value.trim() === '' ? next() : value
+    return value.trim() === '' ? read() : value
   }
-  return { next, unread: (line) => void kept.push(line) }
+  const peek = (): Promise<string | null> => {
+    coming ??= read()
+    return coming
+  }
+  return {
+    peek,
+    next: async () => {
+      const line = await peek()
+      coming = null
+      return line
+    },
+  }
 }

@@ -9,12 +9,13 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runSteps, runStepsGently, type Steps } from '../utils/steps.ts'
+import { blobFaults, repositoryFaults } from './audit-repository.ts'
 import { objectId, type Tree } from './git-objects.ts'
 import type { AuditFault, AuditOptions, HistoryAudit } from './history.types.ts'
-import { readPending } from './pending-append.ts'
+import { type PendingAppend, pendingState, readPending } from './pending-append.ts'
 import { gitDirOf, hasBranch, readBranch, readKeys } from './repository.ts'
 import { parseFileName } from './rule-records.ts'
-import { createVerifier } from './ssh-signature.ts'
+import { createVerifier, type Verifier } from './ssh-signature.ts'
 import { walkHistory } from './walk-history.ts'
 
 /** Faults that are told; a folder that was replaced has thousands. */
@@ -27,7 +28,10 @@ const FILE_BYTES_MAX = 256 * 1024
 const ATTEMPTS_MAX = 3
 const OTHERS_WRITE = 0o022
 /** What of the repository says which history counts; its objects prove themselves. */
-const GUARDED_PARTS = ['', 'refs', 'refs/heads', 'refs/heads/main', 'constraint-keys.json']
+const GUARDED_PARTS = [
+  ...['', 'objects', 'refs', 'refs/heads', 'refs/heads/main'],
+  ...['HEAD', 'config', 'allowed_signers', 'constraint-keys.json'],
+]
 
 /** Lets others have their turn meanwhile. */
 export const auditHistory = (options: AuditOptions): Promise<HistoryAudit> => runStepsGently(auditSteps(options))
@@ -59,22 +63,36 @@ const auditOnce = function* (options: AuditOptions): Steps<HistoryAudit> {
   if (keys === null || head === null) return { ...nothing, faults: unsignedFaults(options) }
   const isSigned = createVerifier(keys.keys.map(({ publicKey }) => publicKey))
   const walk = yield* walkHistory(options, { head, isSigned })
-  const pending = readPending(folder)
-  const faults = [...walk.faults, ...(pending === 'broken' ? [brokenPending(folder)] : [])]
+  const { pending, isForeign } = readOwnPending(folder, isSigned)
+  const faults = [...walk.faults, ...(isForeign ? [foreignPending(folder)] : [])]
   const expected = new Map(walk.tree)
   const allowed = new Map<string, string>()
-  for (const { name, content } of pending === null || pending === 'broken' ? [] : pending.files)
+  for (const { name, content } of pending?.files ?? [])
     if (!expected.has(name)) allowed.set(name, objectId('blob', Buffer.from(content)))
-  if (walk.tree !== null) faults.push(...(yield* fileFaults(options, { expected, allowed })))
+  faults.push(...repositoryFaults(folder, keys))
+  if (walk.tree !== null) {
+    faults.push(...(yield* fileFaults(options, { expected, allowed })))
+    if (!options.sinceAnchor) faults.push(...(yield* blobFaults(folder, walk.tree)))
+  }
   const files = [...expected.keys()].flatMap((file) => parseFileName(file) ?? [])
   return {
     faults: faults.slice(0, FAULTS_MAX),
     head: walk.count === null ? null : { head, count: walk.count },
     rules: files.filter(({ part }) => part === 'rule').map(({ name }) => name),
     retired: files.filter(({ part }) => part === 'retirement').map(({ name }) => name),
-    pending:
-      pending === null || pending === 'broken' ? null : (parseFileName(pending.files[0]?.name ?? '')?.name ?? null),
+    pending: parseFileName(pending?.files[0]?.name ?? '')?.name ?? null,
   }
+}
+
+/** What is being added, as long as it is the keeper's: nothing else excuses a file. */
+const readOwnPending = (
+  folder: string,
+  isSigned: Verifier,
+): { readonly pending: PendingAppend | null; readonly isForeign: boolean } => {
+  const pending = readPending(folder)
+  if (pending === null) return { pending: null, isForeign: false }
+  const isForeign = pending === 'broken' || pendingState(folder, pending, isSigned) === 'foreign'
+  return isForeign ? { pending: null, isForeign } : { pending, isForeign }
 }
 
 const unsignedFaults = ({ folder, anchor }: AuditOptions): readonly AuditFault[] => [
@@ -89,8 +107,8 @@ const unsignedFaults = ({ folder, anchor }: AuditOptions): readonly AuditFault[]
       },
 ]
 
-const brokenPending = (folder: string): AuditFault => ({
-  what: `${join(gitDirOf(folder), 'appending.json')} was changed`,
+const foreignPending = (folder: string): AuditFault => ({
+  what: `${join(gitDirOf(folder), 'appending.json')} was changed, or is not the keeper's`,
   mend: 'remove it, and add the rule again that was being added',
 })
 

@@ -7,6 +7,8 @@ import { canonicalJson } from '../utils/canonical-json.ts'
 import type { Signer, Verifier } from './ssh-signature.ts'
 
 const SIGNATURE_CHARACTERS_MAX = 512
+/** Rows by which a chain may grow at once, 250 a second for an hour: after any number, nothing could be signed any more. */
+export const GROWTH_ROWS_MAX = 1_000_000
 
 export const chainEndSchema = z.strictObject({
   count: z.int().nonnegative(),

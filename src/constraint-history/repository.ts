@@ -32,14 +32,20 @@ export const gitDirOf = (folder: string): string => join(folder, '.git')
 const keysPath = (folder: string): string => join(gitDirOf(folder), 'constraint-keys.json')
 const branchPath = (folder: string): string => join(gitDirOf(folder), 'refs/heads/main')
 
+/** The files of a repository whose commits are signed by these keys, as git reads them; by name. */
+export const renderFrame = (keys: KeyHistory): Readonly<Record<string, string>> => ({
+  config: CONFIG_TEXT,
+  HEAD: HEAD_TEXT,
+  allowed_signers: renderAllowedSigners(keys),
+})
+
 /** Lays out an empty repository whose commits are signed by these keys, or what is missing of one. */
 export const layOutRepository = (folder: string, keys: KeyHistory): void => {
   for (const part of FOLDERS) {
     const path = join(gitDirOf(folder), part)
     if (!existsSync(path)) makeOpenFolder(path)
   }
-  const files = { config: CONFIG_TEXT, HEAD: HEAD_TEXT, allowed_signers: renderAllowedSigners(keys) }
-  for (const [name, text] of Object.entries(files)) {
+  for (const [name, text] of Object.entries(renderFrame(keys))) {
     const path = join(gitDirOf(folder), name)
     if (readIfThere(path) !== text) writeWhole(path, text)
   }

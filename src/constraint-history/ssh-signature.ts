@@ -20,8 +20,9 @@ const ARMOR_END = '-----END SSH SIGNATURE-----'
 const ARMORED = new RegExp(`^${ARMOR_BEGIN}\n((?:[A-Za-z0-9+/=]{1,${ARMOR_COLUMNS}}\n)+)${ARMOR_END}\n$`)
 
 /** What a signature is for; one made for one purpose is worthless for another. */
-export type SignaturePurpose = 'git' | 'plaited-constraint-key' | 'plaited-decision-head'
+export type SignaturePurpose = 'git' | 'plaited-constraint-key' | 'plaited-decision-head' | 'plaited-append'
 
+/** Those that git and ssh-keygen may check; a plan to append is for the keeper and the audit alone. */
 export const SIGNATURE_PURPOSES: readonly SignaturePurpose[] = [
   'git',
   'plaited-constraint-key',

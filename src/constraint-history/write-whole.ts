@@ -1,8 +1,8 @@
 import {
-  chmodSync,
   closeSync,
   constants,
   fchmodSync,
+  fchownSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -47,10 +47,33 @@ export const addWhole = (path: string, content: string | Uint8Array, staged: str
   rmSync(staged)
 }
 
-/** Makes a folder that everybody may read, whatever the umask is. */
+/**
+ * Makes a folder that everybody may read, whatever the umask is. What lies there already is never taken for it.
+ * @throws an error with code EEXIST when the name is taken, a link included.
+ */
 export const makeOpenFolder = (path: string): void => {
-  mkdirSync(path, { recursive: true })
-  chmodSync(path, FOLDER_MODE)
+  mkdirSync(path)
+  withFolder(path, (descriptor) => fchmodSync(descriptor, FOLDER_MODE))
+}
+
+/**
+ * Makes the folder our own and readable for everybody.
+ * @throws an error with code ENOTDIR or ELOOP when a link or another kind of file lies there.
+ */
+export const takeOpenFolder = (path: string): void =>
+  withFolder(path, (descriptor) => {
+    fchownSync(descriptor, process.getuid?.() ?? 0, process.getgid?.() ?? 0)
+    fchmodSync(descriptor, FOLDER_MODE)
+  })
+
+/** By descriptor: whoever may rename things in the folder above could put a link in between two calls by name. */
+const withFolder = (path: string, use: (descriptor: number) => void): void => {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    use(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 const writeNew = (path: string, content: string | Uint8Array, mode: number): void => {
@@ -69,11 +92,4 @@ const writeAll = (descriptor: number, bytes: Buffer): void => {
 }
 
 /** Puts the names in a folder on the disk. */
-export const syncFolder = (path: string): void => {
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-}
+export const syncFolder = (path: string): void => withFolder(path, fsyncSync)

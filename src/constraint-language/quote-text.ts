@@ -1,19 +1,8 @@
-// Characters that make a reader see something other than what is there (CVE-2021-42574): controls, a carriage return
-// without its line feed, line separators, and every format character (bidirectional, zero-width, tags), private-use or
-// lone surrogate; then blanks that no category names: fillers, Mongolian and other variation selectors.
-/** One such character. */
-export const UNSAFE_CHARACTER = new RegExp(
-  [
-    '[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u2028\\u2029]',
-    '\\r(?!\\n)',
-    '[\\p{Cf}\\p{Co}\\p{Cs}]',
-    '[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u3164\\ufe00-\\ufe0f\\uffa0]',
-    '[\\u{e0100}-\\u{e01ef}]',
-  ].join('|'),
-  'u',
-)
+import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
+import { UNSAFE_CHARACTERS } from '../utils/unsafe-characters.ts'
 
-const UNSAFE_CHARACTERS = new RegExp(UNSAFE_CHARACTER, 'gu')
+/** A character that hides or moves what is there; a carriage return is one unless a new line follows. */
+export const UNSAFE_CHARACTER = new RegExp(`[${UNSAFE_CHARACTERS}]|\\r(?!\\n)`, 'u')
 
 /** A text as a literal of the rule language, on one line and with every invisible character in sight. */
 export const quoteText = (text: string): string => {
@@ -22,7 +11,7 @@ export const quoteText = (text: string): string => {
     .replaceAll('\n', '\\n')
     .replaceAll('\t', '\\t')
     .replaceAll('\r', '\\r')
-  return `'${plain.replace(UNSAFE_CHARACTERS, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)}'`
+  return `'${escapeUnsafeCharacters(plain)}'`
 }
 
 /** Whether a text shows all that it says. */

@@ -4,24 +4,21 @@
  */
 import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { encodeTree, syncObjects, type Tree, writeObject } from '../constraint-history/git-objects.ts'
 import {
-  encodeTree,
-  parseTree,
-  readObject,
-  syncObjects,
-  type Tree,
-  writeObject,
-} from '../constraint-history/git-objects.ts'
-import {
+  type AppendPlan,
   type PendingAppend,
+  pendingState,
   readPending,
   removePending,
+  signPlan,
   stagingPath,
   writePending,
 } from '../constraint-history/pending-append.ts'
-import { gitDirOf, readBranch, writeBranch } from '../constraint-history/repository.ts'
-import { encodeCommit, parseCommit } from '../constraint-history/signed-commit.ts'
-import type { Signer } from '../constraint-history/ssh-signature.ts'
+import { readTreeAt } from '../constraint-history/read-files-at.ts'
+import { gitDirOf, writeBranch } from '../constraint-history/repository.ts'
+import { encodeCommit } from '../constraint-history/signed-commit.ts'
+import { createVerifier, type Signer } from '../constraint-history/ssh-signature.ts'
 import { addWhole, syncFolder, writeWhole } from '../constraint-history/write-whole.ts'
 import { NodeError } from '../utils/node-error.ts'
 
@@ -32,26 +29,40 @@ export type AppendPoint = 'planned' | 'record' | 'rule' | 'objects' | 'branch' |
 export type AppendPlace = { readonly folder: string; readonly signer: Signer; readonly atPoint: KeeperHook }
 
 /** @throws {NodeError} RULES_TAMPERED when a file of that name holds something else. */
-export const append = (place: AppendPlace, pending: PendingAppend): void => {
+export const append = (place: AppendPlace, plan: AppendPlan): void => {
+  const pending = signPlan(plan, place.signer)
   writePending(place.folder, pending)
   syncFolder(gitDirOf(place.folder)) // the plan has its name before any file has
-  completeAppend(place, pending)
+  completeAppend(place, pending, 'begun')
 }
 
-/** Carries what is planned to its end, wherever it stopped. @throws {NodeError} RULES_TAMPERED when it no longer fits. */
-export const completePending = (place: AppendPlace): void => {
-  const pending = readPending(place.folder)
-  if (pending !== null && pending !== 'broken') completeAppend(place, pending)
+/** Judges a plan anew before it is completed; what is wrong with it, or null. */
+export type Recheck = (plan: AppendPlan) => string | null
+
+/**
+ * Carries what is planned to its end, wherever it stopped.
+ * @throws {NodeError} RULES_TAMPERED when it is not this keeper's, no longer fits, or would be refused today.
+ */
+export const completePending = (place: AppendPlace, recheck: Recheck): void => {
+  const { folder, signer } = place
+  const pending = readPending(folder)
+  if (pending === null || pending === 'broken') return // the audit tells
+  const state = pendingState(folder, pending, createVerifier([signer.publicKey]))
+  if (state === 'foreign') throw misfit(folder)
+  const refusal = state === 'begun' ? recheck(pending) : null
+  if (refusal !== null) throw refused(folder, refusal)
+  completeAppend(place, pending, state)
 }
 
-const completeAppend = ({ folder, signer, atPoint }: AppendPlace, pending: PendingAppend): void => {
+const completeAppend = (
+  { folder, signer, atPoint }: AppendPlace,
+  pending: PendingAppend,
+  state: 'begun' | 'committed',
+): void => {
   atPoint('planned')
-  const head = readBranch(folder)
-  const before = head === pending.parent ? treeOf(folder, head) : null
   const contents = pending.files.map(({ name, content }) => ({ name, bytes: Buffer.from(content) }))
-  if (before === null) {
-    if (head === null || parentOf(folder, head) !== pending.parent) throw misfit(folder)
-  } else {
+  if (state === 'begun') {
+    const before = treeOf(folder, pending.parent)
     for (const [index, { name, bytes }] of contents.entries()) {
       placeFile(folder, name, bytes)
       atPoint(index === 0 ? 'record' : 'rule')
@@ -75,14 +86,10 @@ const completeAppend = ({ folder, signer, atPoint }: AppendPlace, pending: Pendi
 /** Files of the newest commit; the empty tree before the first. */
 export const treeOf = (folder: string, head: string | null): Tree => {
   if (head === null) return new Map()
-  const commit = parseCommit(readObject(gitDirOf(folder), 'commit', head) ?? Buffer.alloc(0))
-  const tree = commit && parseTree(readObject(gitDirOf(folder), 'tree', commit.tree) ?? Buffer.of(0))
-  if (!tree) throw misfit(folder)
+  const tree = readTreeAt(folder, head)
+  if (tree === null) throw misfit(folder)
   return tree
 }
-
-const parentOf = (folder: string, head: string): string | null =>
-  parseCommit(readObject(gitDirOf(folder), 'commit', head) ?? Buffer.alloc(0))?.parents[0] ?? null
 
 const placeFile = (folder: string, name: string, bytes: Buffer): void => {
   const path = join(folder, name)
@@ -101,7 +108,16 @@ const placeFile = (folder: string, name: string, bytes: Buffer): void => {
   }
 }
 
+const planPath = (folder: string): string => join(gitDirOf(folder), 'appending.json')
+
 const misfit = (folder: string): NodeError =>
-  new NodeError('RULES_TAMPERED', `the history of ${folder} is not the one to which a rule was being added`, {
-    hint: `look at ${join(gitDirOf(folder), 'appending.json')}, and restore data/constraints from a backup`,
+  new NodeError(
+    'RULES_TAMPERED',
+    `what ${planPath(folder)} says was being added is not of this keeper, or not for this history`,
+    { hint: 'look at it and remove it, or restore data/constraints from a backup' },
+  )
+
+const refused = (folder: string, why: string): NodeError =>
+  new NodeError('RULES_TAMPERED', `what was being added to ${folder} would be refused now: ${why}`, {
+    hint: `remove ${planPath(folder)} and the files that it names, and add the rule again`,
   })

@@ -27,7 +27,7 @@ const ANSWER_TIMEOUT_MS = 30_000
 /** Contract: every operation rejects with `NodeError` only. */
 export type KeeperClient = {
   readonly append: (rule: AppendRequest) => Promise<Appended>
-  readonly signDecisionHead: (end: ChainEnd) => Promise<DecisionHead>
+  readonly signDecisionHead: (end: ChainEnd, previous: ChainEnd | null) => Promise<DecisionHead>
   readonly publicKeys: () => Promise<PublicKeys>
 }
 
@@ -50,7 +50,8 @@ export const createKeeperClient = (line: KeeperLine): KeeperClient => {
   }
   return {
     append: (rule) => ask({ op: 'append', ...rule }, appendedSchema),
-    signDecisionHead: ({ count, hash }) => ask({ op: 'sign-decision-head', count, hash }, signedHeadSchema),
+    signDecisionHead: ({ count, hash }, previous) =>
+      ask({ op: 'sign-decision-head', count, hash, previous }, signedHeadSchema),
     publicKeys: () => ask({ op: 'public-keys' }, publicKeysSchema),
   }
 }

@@ -13,7 +13,10 @@ const keyPath = (folder: string): string => join(folder, 'constraint-key.pem')
 
 export const hasKey = (folder: string): boolean => existsSync(keyPath(folder))
 
-/** Makes the folder where there is none. @throws {NodeError} HOME_UNUSABLE or DISK_FULL. */
+/**
+ * Makes the folder where there is none; `requirePrivate` judges one that is there.
+ * @throws {NodeError} HOME_UNUSABLE or DISK_FULL.
+ */
 export const makeKeyFolder = (folder: string): void =>
   onDisk(folder, () => void mkdirSync(folder, { recursive: true, mode: PRIVATE.folder }))
 

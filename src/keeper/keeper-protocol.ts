@@ -28,7 +28,8 @@ export const appendSchema = z.strictObject({
 
 export const requestSchema = z.discriminatedUnion('op', [
   appendSchema.extend({ op: z.literal('append') }),
-  chainEndSchema.extend({ op: z.literal('sign-decision-head') }),
+  /** `previous`: the row where the last signed end was, null before the first. */
+  chainEndSchema.extend({ op: z.literal('sign-decision-head'), previous: chainEndSchema.nullable() }),
   z.strictObject({ op: z.literal('public-keys') }),
 ])
 
@@ -45,6 +46,8 @@ export const publicKeysSchema = z.strictObject({
   head: anchorSchema.nullable(),
   /** Why the keeper adds no rule now. */
   faults: z.array(z.string()),
+  /** The end of the decision chain that was signed last. */
+  decisionHead: decisionHeadSchema.nullable(),
 })
 export const signedHeadSchema = decisionHeadSchema
 

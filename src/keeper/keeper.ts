@@ -6,7 +6,7 @@
  * With one user (`isSeparate: false`) the same code runs as that user, who could do all of this without it: then the history
  * still tells what was done, and does not hold anybody back.
  */
-import type { ChainEnd, DecisionHead } from '../constraint-history/decision-head.ts'
+import type { DecisionHead } from '../constraint-history/decision-head.ts'
 import type { AuditFault } from '../constraint-history/history.types.ts'
 import { readPublicKeys } from '../constraint-history/repository.ts'
 import { describeIssues } from '../utils/describe-issues.ts'
@@ -23,10 +23,13 @@ import {
 import type { KeeperPlace } from './open-rules.ts'
 import { createRateLimit, HOUR_MS } from './rate-limit.ts'
 import { type AcceptRule, openRuleBook, type RuleBook } from './rule-book.ts'
-import { signHead } from './sign-head.ts'
+import { readLastHead, signHead } from './sign-head.ts'
 
-/** The node asks once an hour and at its end; each answer costs a signature and a write. */
-const REQUESTS_PER_HOUR_MAX = 600
+/**
+ * Of each kind, so that a flood of one stops no other. A head is asked for once an hour and at each end of the node; a rule
+ * is refused oftener than added; the keys are read by everything that looks.
+ */
+const REQUESTS_PER_HOUR_MAX = { append: 200, 'sign-decision-head': 200, 'public-keys': 1000 }
 /** Lines of the log about requests that were none; who sends thousands fills no disk by it. */
 const COMPLAINTS_PER_HOUR_MAX = 100
 /** Characters of a complaint about a request: it quotes what was sent. */
@@ -54,21 +57,28 @@ export type Keeper = {
 export const createKeeper = (options: KeeperOptions): Keeper => {
   const { folder, clock, log } = options
   const book = openRuleBook(options)
-  const requests = createRateLimit(clock, { max: REQUESTS_PER_HOUR_MAX, spanMs: HOUR_MS })
-  const complaints = createRateLimit(clock, { max: COMPLAINTS_PER_HOUR_MAX, spanMs: HOUR_MS })
+  const limit = (max: number) => createRateLimit(clock, { max, spanMs: HOUR_MS })
+  const requests = {
+    append: limit(REQUESTS_PER_HOUR_MAX.append),
+    'sign-decision-head': limit(REQUESTS_PER_HOUR_MAX['sign-decision-head']),
+    'public-keys': limit(REQUESTS_PER_HOUR_MAX['public-keys']),
+  }
+  const complaints = limit(COMPLAINTS_PER_HOUR_MAX)
 
   const publicKeys = (): PublicKeys => ({
     keys: [...readPublicKeys(folder)],
     head: book.head(),
     faults: book.faults.map(({ what, mend }) => `${what} (${mend})`),
+    decisionHead: readLastHead(options.keyFolder),
   })
   const answer = (request: KeeperRequest): Appended | DecisionHead | PublicKeys => {
-    if (!requests.take()) throw new NodeError('KEEPER_BUSY', 'too many requests within an hour')
+    if (!requests[request.op].take())
+      throw new NodeError('KEEPER_BUSY', `too many requests '${request.op}' within an hour`)
     switch (request.op) {
       case 'append':
         return book.append(request)
       case 'sign-decision-head':
-        return signHead(options, book.signer, toChainEnd(request))
+        return signHead(options, book.signer, toEnds(request))
       case 'public-keys':
         return publicKeys()
     }
@@ -107,7 +117,10 @@ const parseRequest = (input: unknown): KeeperRequest | string => {
   }
 }
 
-const toChainEnd = ({ count, hash }: ChainEnd): ChainEnd => ({ count, hash })
+const toEnds = ({ count, hash, previous }: KeeperRequest & { readonly op: 'sign-decision-head' }) => ({
+  end: { count, hash },
+  previous,
+})
 
 const REFUSALS: readonly RefusalCode[] = ['USAGE', 'RULE_REFUSED', 'RULES_TAMPERED', 'KEEPER_BUSY', 'DISK_FULL']
 

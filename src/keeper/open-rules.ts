@@ -2,7 +2,7 @@
  * What the keeper does before it listens: it makes or reads its key, completes what a kill left, takes in the shipped rules
  * of a new home, and audits the rest. Nothing here removes or repairs: what does not fit is told, and no rule is added then.
  */
-import { chmodSync, existsSync, lchownSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { auditHistoryNow } from '../constraint-history/audit-history.ts'
 import type { Anchor, AuditFault } from '../constraint-history/history.types.ts'
@@ -17,9 +17,9 @@ import {
 } from '../constraint-history/repository.ts'
 import { parseFileName, ruleFile } from '../constraint-history/rule-records.ts'
 import type { Signer } from '../constraint-history/ssh-signature.ts'
-import { makeOpenFolder, writeWhole } from '../constraint-history/write-whole.ts'
+import { makeOpenFolder, takeOpenFolder, writeWhole } from '../constraint-history/write-whole.ts'
 import type { Clock } from '../utils/clock.ts'
-import { append, completePending, type KeeperHook, treeOf } from './complete-append.ts'
+import { append, completePending, type KeeperHook, type Recheck, treeOf } from './complete-append.ts'
 import { hasKey, makeKey, readKey } from './keeper-key.ts'
 import { planRule, sha256Of } from './plan-append.ts'
 
@@ -44,15 +44,16 @@ export type OpenedRules = {
 }
 
 /** @throws {NodeError} KEEPER_FAILED without a key, RULES_TAMPERED when what was begun cannot be completed. */
-export const openRules = (place: KeeperPlace): OpenedRules => {
+export const openRules = (place: KeeperPlace, recheck: Recheck): OpenedRules => {
   const { folder, keyFolder, clock, atPoint } = place
   if (!hasKey(keyFolder) && !hasBranch(folder)) {
-    if (!existsSync(folder)) layOutSeeds(place)
+    if (!isThere(folder)) layOutSeeds(place)
     makeKey(keyFolder) // behind the seeds: whoever finds a key finds a home that had rules
   }
   const signer = readKey(keyFolder)
-  if (!existsSync(folder)) return { signer, head: null, faults: [folderGone(folder)] }
-  if (place.isSeparate) takeFolder(folder)
+  if (!isThere(folder)) return { signer, head: null, faults: [folderGone(folder)] }
+  // From a home that the agent's user made.
+  if (place.isSeparate && lstatSync(folder).isDirectory()) takeOpenFolder(folder)
   const planted = [folder, gitDirOf(folder)].filter((path) => isPlanted(path))
   if (planted.length > 0) return { signer, head: null, faults: planted.map(plantedFault) }
   if (!hasBranch(folder)) {
@@ -60,7 +61,7 @@ export const openRules = (place: KeeperPlace): OpenedRules => {
     if (strange.length > 0) return { signer, head: null, faults: strange }
     if (readKeys(folder) !== 'broken') layOutRepository(folder, beginKeyHistory(signer, clock.now()))
   }
-  completePending({ folder, signer, atPoint })
+  completePending({ folder, signer, atPoint }, recheck)
   adoptSeeds(place, signer)
   const { head, faults } = auditHistoryNow({ folder, anchor: null, ownedByRoot: place.isSeparate })
   return { signer, head, faults: [...faults, ...keyFaults(folder, signer)] }
@@ -71,19 +72,16 @@ const folderGone = (folder: string): AuditFault => ({
   mend: 'restore data/constraints from a backup',
 })
 
-/** The shipped rules appear together or not at all. */
-const layOutSeeds = ({ folder, seeds }: KeeperPlace): void => {
-  const staging = `${folder}.new`
+/** A link that leads nowhere is something, too. */
+const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
+
+/** The shipped rules appear together or not at all. Staged beside the key, where nobody else can put a name. */
+const layOutSeeds = ({ folder, keyFolder, seeds }: KeeperPlace): void => {
+  const staging = join(keyFolder, 'constraints.new')
   rmSync(staging, { recursive: true, force: true })
   makeOpenFolder(staging)
   for (const name of readdirSync(seeds)) writeWhole(join(staging, name), readFileSync(join(seeds, name)))
   renameSync(staging, folder)
-}
-
-/** From a home that the agent's user made. */
-const takeFolder = (folder: string): void => {
-  lchownSync(folder, 0, 0) // of a link, the link itself, which is refused then
-  if (lstatSync(folder).isDirectory()) chmodSync(folder, 0o755)
 }
 
 /** A link, or somebody else's folder: what the keeper would write there could end up anywhere. */

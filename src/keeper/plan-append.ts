@@ -1,6 +1,6 @@
 /** What the keeper adds for a rule and for a retirement: its files, and a message that people read in `git log`. */
 import { createHash } from 'node:crypto'
-import type { PendingAppend } from '../constraint-history/pending-append.ts'
+import type { AppendPlan } from '../constraint-history/pending-append.ts'
 import {
   type Retirement,
   type RuleRecord,
@@ -14,7 +14,7 @@ import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
 
 export const sha256Of = (source: string): string => createHash('sha256').update(source).digest('hex')
 
-export const planRule = (record: RuleRecord, source: string, parent: string | null): PendingAppend => ({
+export const planRule = (record: RuleRecord, source: string, parent: string | null): AppendPlan => ({
   v: 1,
   parent,
   at: record.at,
@@ -25,7 +25,7 @@ export const planRule = (record: RuleRecord, source: string, parent: string | nu
   ],
 })
 
-export const planRetirement = (retirement: Retirement, parent: string): PendingAppend => ({
+export const planRetirement = (retirement: Retirement, parent: string): AppendPlan => ({
   v: 1,
   parent,
   at: retirement.at,

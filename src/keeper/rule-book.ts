@@ -12,6 +12,7 @@ import { type KeeperPlace, openRules } from './open-rules.ts'
 import { planRetirement, planRule, sha256Of } from './plan-append.ts'
 import { createRateLimit, HOUR_MS } from './rate-limit.ts'
 import { readAppendTimes, readRuleSource } from './read-rules.ts'
+import { createRecheck } from './recheck-plan.ts'
 
 /** An owner adds a few rules a day; an agent that was talked into it fills no disk. Shipped rules count in their hour. */
 const APPENDS_PER_HOUR_MAX = 20
@@ -39,7 +40,8 @@ export type RuleBook = {
 /** @throws {NodeError} as `openRules`. */
 export const openRuleBook = (place: KeeperPlace & { readonly accept: AcceptRule }): RuleBook => {
   const { folder, clock, accept, atPoint, isSeparate } = place
-  const { signer, faults, ...opened } = openRules(place)
+  const recheck = createRecheck(place)
+  const { signer, faults, ...opened } = openRules(place, recheck)
   let { head } = opened
   const appends = createRateLimit(clock, {
     ...{ max: APPENDS_PER_HOUR_MAX, spanMs: HOUR_MS },
@@ -48,7 +50,7 @@ export const openRuleBook = (place: KeeperPlace & { readonly accept: AcceptRule 
 
   /** The history as it is now; what was audited here before is not walked again. */
   const requireIntact = (): Anchor => {
-    if (faults.length === 0) completePending({ folder, signer, atPoint }) // of a request that a full disk broke off
+    if (faults.length === 0) completePending({ folder, signer, atPoint }, recheck) // of a request that a full disk broke off
     const audit =
       faults.length > 0 || head === null
         ? { faults, head }

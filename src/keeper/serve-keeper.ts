@@ -7,12 +7,13 @@ import type { Socket } from 'bun'
 import type { Keeper } from './keeper.ts'
 import { ANSWER_BYTES_MAX, createFrameReader, decodeFrame, encodeFrame, REQUEST_BYTES_MAX } from './keeper-protocol.ts'
 
-/** The node needs one connection; a few more must not starve it. */
+/** The node needs one connection. The oldest of more is closed, so that those who say nothing keep nobody out. */
 const CONNECTIONS_MAX = 16
 /** Seconds after which a connection that says nothing is closed. */
 const IDLE_SECONDS = 10
 const SOCKET_MODE = 0o660
 
+type PeerData = { take: (chunk: Uint8Array) => boolean }
 type Reply = (answer: Uint8Array) => void
 
 /** Answers the frames of one peer; false once it broke the protocol and deserves no more. */
@@ -46,22 +47,28 @@ export const serveSocket = (
   { path, group }: { readonly path: string; readonly group: number },
 ): KeeperServer => {
   rmSync(path, { force: true })
-  let open = 0
+  const peers = new Set<Socket<PeerData>>()
+  const leave = (socket: Socket<PeerData>): void => {
+    peers.delete(socket)
+    socket.terminate()
+  }
   const before = process.umask(0o177) // nobody gets in before the socket has its owner and mode
-  const server = Bun.listen<{ take: (chunk: Uint8Array) => boolean }>({
+  const server = Bun.listen<PeerData>({
     unix: path,
     socket: {
       open: (socket) => {
-        open++
         socket.data = { take: createPeer(keeper, (answer) => send(socket, answer)) }
         socket.timeout(IDLE_SECONDS)
-        if (open > CONNECTIONS_MAX) socket.end()
+        peers.add(socket)
+        const [oldest] = peers
+        // Each request is answered at once, so whoever is still here has not finished theirs.
+        if (peers.size > CONNECTIONS_MAX && oldest) leave(oldest)
       },
       data: (socket, chunk) => {
         if (!socket.data.take(chunk)) socket.end()
       },
       timeout: (socket) => void socket.end(),
-      close: () => void open--,
+      close: (socket) => void peers.delete(socket),
       error: (socket) => void socket.end(),
     },
   })

@@ -61,6 +61,8 @@ export const createControlClient = (socket: string): Operations => {
     auditDecisions: () => call('/audit'),
     proposeRule: (rule) => call('/propose-rule', rule),
     confirmRule: (code) => call('/confirm-rule', { code }),
+    openQuestions: () => call('/open-questions'),
+    declineQuestion: (key) => call('/decline-question', { key }),
     budget: (extension) => call('/budget', { extension }),
     execute: async (operation) => decodeOutcome(await call('/execute', operation)),
     say: async (message, progress) => {

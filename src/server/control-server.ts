@@ -31,6 +31,7 @@ const eventsSchema = z.strictObject({
 const budgetSchema = z.strictObject({ extension: budgetExtensionSchema.nullable() })
 const stopSchema = z.strictObject({ cause: z.enum(['word', 'interrupt']) })
 const confirmRuleSchema = z.strictObject({ code: z.string().max(64) })
+const questionSchema = z.strictObject({ key: z.string().max(128) })
 const unlinkSchema = z.strictObject({ channel: z.string().max(64), senderId: z.string().max(2048) })
 const nothing = z.strictObject({})
 
@@ -63,6 +64,8 @@ export const startControlServer = (
     '/events': route(eventsSchema, (query) => operations.events(query)),
     '/propose-rule': route(ruleDraftSchema, (rule) => operations.proposeRule(rule)),
     '/confirm-rule': route(confirmRuleSchema, ({ code }) => operations.confirmRule(code)),
+    '/open-questions': route(nothing, () => operations.openQuestions()),
+    '/decline-question': route(questionSchema, ({ key }) => operations.declineQuestion(key)),
     '/audit': route(nothing, () => operations.auditDecisions()),
     '/budget': route(budgetSchema, ({ extension }) => operations.budget(extension)),
     // A client that leaves ends what it asked for.

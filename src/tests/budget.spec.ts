@@ -22,7 +22,7 @@ const converse = (
         ...{ undo: unused, redo: unused, restore: unused },
         log: unused,
         resume: unused,
-        questions: { open: () => [], confirm: async () => null, deny: () => 0 },
+        questions: { open: () => [], confirm: async () => null, deny: () => [] },
         budget: createBudget(parts.ledger, intent),
       }),
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Budget } from '../agent/ledger.types.ts'
-import { answerControlWord, needsLane, parseControlWord, parseExtension } from '../control-words.ts'
+import { answerControlWord, needsLane, parseAnswer, parseControlWord, parseExtension } from '../control-words.ts'
 import type { Operations } from '../operations.ts'
 import { NodeError } from '../utils/node-error.ts'
 
@@ -21,12 +21,22 @@ describe('a control word', () => {
     ['Budget +2 Today!', 'budget +2 today'],
     ['  budget   +10 this  month ', 'budget +10 this month'],
     ['budget +lots', 'budget +lots'],
+    ['bcdfghjk', 'confirm bcdfghjk'],
+    ['confirm BCDFGHJK', 'confirm bcdfghjk'],
+    ['Yes, bcdfghjk.', 'confirm bcdfghjk'],
+    ['ok: "bcdfghjk"', 'confirm bcdfghjk'],
+    ['/bcdfghjk!', 'confirm bcdfghjk'],
   ] as const)('is understood in %p', (text, word) => {
     expect(parseControlWord(text)).toBe(word)
   })
 
   test.each([
     'please stop',
+    'bcdfghjk.x',
+    'yesbcdfghjk',
+    'yes',
+    'no',
+    'not bcdfghjk',
     'stop it',
     'do not undo',
     'undo the header',
@@ -70,7 +80,7 @@ describe('a control word', () => {
     restore: () => Promise.reject(new NodeError('TURN_UNKNOWN', 'there is no such turn')),
     log: async () => [],
     resume: async () => false,
-    questions: { open: () => [], confirm: async () => null, deny: () => 0 },
+    questions: { open: () => [], confirm: async () => null, deny: () => [] },
     budget: () => Promise.reject(new NodeError('CONTROL_REFUSED', 'enough', { hint: 'sleep on it' })),
   }
 
@@ -144,7 +154,7 @@ describe('an extension of a budget', () => {
     const unused = () => Promise.reject(new TypeError('not asked'))
     const operations = {
       ...{ status: unused, undo: unused, redo: unused, restore: unused, log: unused, resume: unused },
-      questions: { open: () => [], confirm: async () => null, deny: () => 0 },
+      questions: { open: () => [], confirm: async () => null, deny: () => [] },
       budget: async (extension: Parameters<Operations['budget']>[0]) => {
         asked.push(extension)
         return budgetOf(extension ? 7_000_000 : 5_000_000)
@@ -173,5 +183,26 @@ describe('an extension of a budget', () => {
   test('may be answered beside a turn, and again after a crash, unlike those that change the workspace', () => {
     const words = ['budget +2 today', 'budget', 'status', 'undo', 'redo', 'restore a@t000000000000'] as const
     expect(words.filter(needsLane)).toEqual(['undo', 'redo', 'restore a@t000000000000'])
+  })
+})
+
+describe('while something is asked', () => {
+  test.each([
+    ['n', 'no'],
+    ['Nope!', 'no'],
+    ['no, thanks', 'no'],
+    ['/no', 'no'],
+    ['bcdf ghjk', 'confirm bcdfghjk'],
+    ['yes: b c d f-g h j k', 'confirm bcdfghjk'],
+    ['yes', 'unclear'],
+    ['ok.', 'unclear'],
+    ['bcdfghj', 'unclear'],
+    ['bcdfghjka', 'unclear'],
+    ['bcdfgh1k', 'unclear'],
+    ['not now, do the other one first', null],
+    ['use make instead', null],
+    ['', null],
+  ] as const)('%p means %p', (text, answer) => {
+    expect(parseAnswer(text)).toBe(answer)
   })
 })

@@ -3,6 +3,7 @@ import { type ChannelMemory, createChannelMemory } from '../agent/channel-memory
 import { createInbox } from '../agent/inbox.ts'
 import { createLinkedIdentities, type LinkedIdentities } from '../agent/linked-identities.ts'
 import { createOutbox } from '../agent/outbox.ts'
+import type { Proposals } from '../agent/proposals.ts'
 import { createQuestions } from '../agent/questions.ts'
 import { createStrangers } from '../agent/strangers.ts'
 import { createTestLoop, type LoopOptions, type TestLoop } from '../agent/tests/loop-fixture.ts'
@@ -15,6 +16,7 @@ import type { ControlWord } from '../control-words.ts'
 import { type Conversation, createConversation } from '../conversation.ts'
 import type { ConversationParts } from '../conversation.types.ts'
 import { createFreeze } from '../freeze.ts'
+import { createAskedHere, openAsked } from '../rule-proposals.ts'
 import { createQueue } from '../utils/queue.ts'
 import type { Timing } from '../utils/timing.ts'
 
@@ -106,6 +108,8 @@ export type TestConversation = {
   readonly health: ChannelHealth
   readonly strangers: ConversationParts['strangers']
   readonly freeze: ConversationParts['freeze']
+  /** What waits for the owner's word. */
+  readonly asked: ConversationParts['questions']['open']
   /** A conversation over the same state, as after a restart. */
   readonly restart: (ownerId?: string | null) => Conversation
   /** Serves the channel until the returned function has ended it. */
@@ -121,6 +125,18 @@ const UNHURRIED: Timing = {
   wait: (_, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
 }
 
+const NO_PROPOSALS: Proposals = {
+  propose: () => {
+    throw new Error('nothing is proposed in this test')
+  },
+  proposeFile: () => {
+    throw new Error('nothing is proposed in this test')
+  },
+  confirm: async () => null,
+  open: () => [],
+  settleInterrupted: () => {},
+}
+
 /** Real stores, loop and twin under the conversation; `replace` changes single parts of the agent. */
 export const createTestConversation = (
   options: LoopOptions & {
@@ -129,6 +145,9 @@ export const createTestConversation = (
     /** How long a question waits; for ever unless it is given. */
     readonly questionTiming?: Timing
     readonly keepAttachments?: ConversationParts['keepAttachments']
+    readonly proposals?: Proposals
+    /** Hears what the rules are told, instead of them. */
+    readonly note?: ConversationParts['note']
     readonly freeze?: (freeze: ConversationParts['freeze']) => ConversationParts['freeze']
     readonly answerControlWord?: (parts: AgentParts) => ConversationParts['answerControlWord']
   },
@@ -147,26 +166,32 @@ export const createTestConversation = (
   const freeze = createFreeze(loop.parts.journal, loop.store.clock)
   const faults: unknown[] = []
   const timing = options.timing ?? { wait: async () => {}, random: () => 0 }
+  let asked: TestConversation['asked'] = () => []
   const restart = (ownerId: string | null = OWNER): Conversation => {
     const questions = createQuestions({
       ...{ state: loop.store.state(), journal: loop.parts.journal, outbox, clock: loop.store.clock },
       timing: options.questionTiming ?? UNHURRIED,
       onAsked: (channel) => restarted.send(channel),
     })
+    const proposals = options.proposals ?? NO_PROPOSALS
+    asked = () => openAsked({ questions, proposals })
     const restarted = createConversation({
       ...{ inbox, outbox, journal: loop.parts.journal, memory, strangers, links, linkDesk, health },
       keepAttachments: options.keepAttachments ?? (async () => []),
       redact: (text) => text.replaceAll('canary', '[redacted]'),
       onChannelFault: (channel, doing, { fault }) => channelFaults.push({ channel, doing, fault }),
       freeze: options.freeze?.(freeze) ?? freeze,
-      ...{ timing, questions, note: loop.parts.gate.note },
+      ...{ timing, note: options.note ?? loop.parts.gate.note },
+      questions: { open: asked, closeAbandoned: questions.closeAbandoned },
       ownerGate: createOwnerGate(ownerId, links.has),
       agentParts: async () => replace({ ...loop.parts, questions }),
       answerControlWord: async (word, intent) => {
         controlWords.push(word)
         const { channel } = intent
-        if (word === 'no') return `said no to ${questions.deny(channel)}`
-        if (word.startsWith('confirm ')) return `confirmed: ${questions.confirm(channel, word.slice(8))}`
+        const here = createAskedHere({ questions, proposals }, { channel })
+        if (word === 'no') return `said no to ${here.deny().length}`
+        if (word === 'unclear') return 'unclear'
+        if (word.startsWith('confirm ')) return (await here.confirm(word.slice(8))) ?? 'confirmed: nothing'
         return (await options.answerControlWord?.(loop.parts)(word, intent)) ?? `answer to ${word}`
       },
       onFatal: (error) => faults.push(error),
@@ -176,6 +201,7 @@ export const createTestConversation = (
   const conversation = restart()
   return {
     ...{ loop, inbox, outbox, conversation, controlWords, faults, restart, freeze },
+    asked: () => asked(),
     ...{ memory, links, linkDesk, health, strangers, channelFaults },
     serve: (channel, served = conversation) => {
       const end = new AbortController()

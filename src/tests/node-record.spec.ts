@@ -8,6 +8,7 @@ import { createDecisionChain } from '../agent/decision-chain.ts'
 import { createJournal, type NewJournalEvent } from '../agent/journal.ts'
 import { openState } from '../agent/persistence.ts'
 import { readConfig } from '../config.ts'
+import { describeStatus } from '../describe.ts'
 import { prepareHome } from '../home.ts'
 import { openNodeRecord } from '../node-record.ts'
 import { nodeStatusSchema } from '../operations.schemas.ts'
@@ -55,6 +56,14 @@ describe('the status from the record', () => {
       ...{ runningTurn: null, turn: null, lastError: null, queued: 0 },
     })
     expect(status.rules).toBeGreaterThan(0)
+  })
+
+  test('shows when the decisions are not signed', async () => {
+    using home = createHome()
+    const status = await home.record.status()
+    expect(describeStatus(status)).not.toContain('FAULT')
+    const signingFault = 'the keeper cannot be asked (restart it)'
+    expect(describeStatus({ ...status, signingFault })).toContain(`FAULT     decisions are not signed: ${signingFault}`)
   })
 
   test.each([

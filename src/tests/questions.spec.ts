@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'bun:test'
+import { createJournal } from '../agent/journal.ts'
+import { createOutbox } from '../agent/outbox.ts'
+import { createQuestions, type Questions } from '../agent/questions.ts'
 import { parseRules } from '../agent/tests/gate-fixture.ts'
 import { bash, calls, play, say } from '../agent/tests/loop-fixture.ts'
+import { createTestState } from '../agent/tests/state-fixture.ts'
 import { createTestChannel, createTestConversation } from './conversation-fixture.ts'
 
 const RULES = parseRules({
@@ -31,10 +35,10 @@ describe('a call that a rule lets through only with the owner’s word', () => {
     const question = await channel.replyTo('question 1 of m1')
     expect(question.answers).toEqual([])
     expect(question.text).toContain('command: make \\u{202e}all')
-    expect(question.text).toContain('Because of ask-first#askFirst: Commands need your word.')
+    expect(question.text).toContain("Because of ask-first#askFirst: 'Commands need your word.'")
     expect(it.loop.ran).toEqual([])
     channel.receive('m2', codeIn(question.text).toUpperCase())
-    expect((await channel.replyTo('m2')).text).toBe('confirmed: true')
+    expect((await channel.replyTo('m2')).text).toBe('I do it, once.')
     expect((await channel.replyTo('m1')).text).toBe('done')
     channel.receive('m3', 'and now?')
     await channel.replyTo('m3')
@@ -88,7 +92,7 @@ describe('a call that a rule lets through only with the owner’s word', () => {
     await channel.replyTo('question 2 of m1')
     const [first, second] = channel.sent.filter(({ kind }) => kind === 'question').map(({ text }) => codeIn(text))
     channel.receive('m3', first ?? '')
-    expect((await channel.replyTo('m3')).text).toBe('confirmed: false')
+    expect((await channel.replyTo('m3')).text).toBe('confirmed: nothing')
     channel.receive('m4', second ?? '')
     await channel.replyTo('m1')
     await end()
@@ -100,9 +104,10 @@ describe('a call that a rule lets through only with the owner’s word', () => {
     const { it, channel, end } = talk({ commands: ['a', 'b', 'c', 'd'] })
     channel.receive('m1', 'build it')
     await channel.replyTo('question 1 of m1')
-    for (let wrong = 0; wrong < 5; wrong++) {
+    for (let wrong = 1; wrong <= 5; wrong++) {
       channel.receive(`w${wrong}`, 'bcdfghjk')
-      expect((await channel.replyTo(`w${wrong}`)).text).toBe('confirmed: false')
+      const { text } = await channel.replyTo(`w${wrong}`)
+      expect(text).toStartWith(wrong < 5 ? 'confirmed: nothing' : 'That was wrong code number 5')
     }
     for (let asked = 2; asked <= 3; asked++) {
       await channel.replyTo(`question ${asked} of m1`)
@@ -118,7 +123,7 @@ describe('a call that a rule lets through only with the owner’s word', () => {
     await it[Symbol.asyncDispose]()
   })
 
-  test('is asked about anew after a restart, which is a no to what was open', async () => {
+  test('is not asked about again after a restart, which is a no to what was open', async () => {
     const { it, channel, end } = talk()
     channel.receive('m1', 'build it')
     const before = codeIn((await channel.replyTo('question 1 of m1')).text)
@@ -130,8 +135,126 @@ describe('a call that a rule lets through only with the owner’s word', () => {
     const second = createTestChannel()
     const endAgain = it.serve(second, again)
     second.receive('m2', before)
-    expect((await second.replyTo('m2')).text).toBe('confirmed: false')
+    expect((await second.replyTo('m2')).text).toBe('confirmed: nothing')
     await endAgain()
+    await it[Symbol.asyncDispose]()
+  })
+
+  test.each([
+    [null, 'the node restarted before there was an answer'],
+    ['no', 'the owner said no'],
+    ['yes', 'the owner confirmed it, but the node restarted'],
+  ])('that was answered with %p in an earlier run is refused in this one, and not asked about', async (word, why) => {
+    using store = createTestState()
+    const outbox = createOutbox(store.state(), store.clock)
+    const start = () =>
+      createQuestions({
+        ...{ state: store.state(), journal: createJournal(store.state(), store.clock, () => {}), outbox },
+        ...{ clock: store.clock, timing: { random: () => 0, wait: () => new Promise(() => {}) }, onAsked: () => {} },
+      })
+    const question = { turn: 't1', toolUseId: 'c1', channel: 'letters', replyTo: 'm1', senderId: 'me' }
+    const ask = (questions: Questions, toolUseId = 'c1') =>
+      questions.ask({ ...question, toolUseId, summary: 'make', digest: 'd' }, new AbortController().signal)
+    const first = start()
+    void ask(first)
+    if (word === 'no') first.open()[0]?.decline('the owner said no')
+    if (word === 'yes') first.confirm('letters', codeIn(outbox.pending('letters')[0]?.text ?? ''))
+    const second = start()
+    second.closeAbandoned()
+    expect(await ask(second)).toMatchObject({ why: expect.stringContaining(why) })
+    expect(second.open()).toEqual([])
+    void ask(second, 'c2')
+    expect(second.open()).toMatchObject([{ key: 't1/q2' }])
+  })
+
+  test('is not confirmed after its time, also when the timer is late', async () => {
+    const { it, channel, end } = talk()
+    channel.receive('m1', 'build it')
+    const code = codeIn((await channel.replyTo('question 1 of m1')).text)
+    it.loop.store.clock.advance(600_000)
+    expect(it.asked()).toEqual([])
+    channel.receive('m2', code)
+    expect((await channel.replyTo('m2')).text).toBe('confirmed: nothing')
+    await end()
+    expect(it.loop.ran).toEqual([])
+    await it[Symbol.asyncDispose]()
+  })
+
+  test.each([
+    (code: string) => `confirm ${code}`,
+    (code: string) => `Yes, ${code}.`,
+    (code: string) => `/${code.toUpperCase()}!`,
+    (code: string) => `"${code}"`,
+    (code: string) => `ok ${code.slice(0, 4)} ${code.slice(4)}`,
+  ])('is confirmed by %p, and the code reaches neither the journal nor the model', async (words) => {
+    const { it, channel, end } = talk()
+    channel.receive('m1', 'build it')
+    const code = codeIn((await channel.replyTo('question 1 of m1')).text)
+    channel.receive('m2', words(code))
+    expect((await channel.replyTo('m2')).text).toBe('I do it, once.')
+    channel.receive('m3', 'and now?')
+    await channel.replyTo('m3')
+    await end()
+    const stored = JSON.stringify([it.loop.parts.journal.after(0, 1000), it.loop.requests]).replaceAll(/\W/g, '')
+    expect(stored.toLowerCase()).not.toContain(code)
+    await it[Symbol.asyncDispose]()
+  })
+
+  test.each(['nope', 'n', 'No, thanks!'])('does not run when the owner says %p', async (word) => {
+    const { it, channel, end } = talk()
+    channel.receive('m1', 'build it')
+    await channel.replyTo('question 1 of m1')
+    channel.receive('m2', word)
+    expect((await channel.replyTo('m2')).text).toBe('said no to 1')
+    await end()
+    await it[Symbol.asyncDispose]()
+  })
+
+  test.each([
+    ['yes', 'unclear'],
+    ['bcdfghj', 'unclear'],
+    ['bcd fgh jkl', 'unclear'],
+  ])('waits on after %p, and says what for', async (words, reply) => {
+    const { it, channel, end } = talk()
+    channel.receive('m1', 'build it')
+    await channel.replyTo('question 1 of m1')
+    channel.receive('m2', words)
+    expect((await channel.replyTo('m2')).text).toBe(reply)
+    expect(it.asked()).toHaveLength(1)
+    channel.receive('m3', 'no')
+    await channel.replyTo('m1')
+    await end()
+    await it[Symbol.asyncDispose]()
+  })
+
+  test('holds back a message that has its code among other words, and stores it without', async () => {
+    const { it, channel, end } = talk()
+    channel.receive('m1', 'build it')
+    const code = codeIn((await channel.replyTo('question 1 of m1')).text)
+    channel.receive('m2', `${code}.x and go on`)
+    expect((await channel.replyTo('m2')).text).toBe('unclear')
+    channel.receive('m3', 'no')
+    await channel.replyTo('m1')
+    await end()
+    const said = it.loop.parts.journal.after(0, 1000).filter(({ type }) => type === 'message.in')
+    expect(said.map(({ payload }) => payload)).toContainEqual(expect.objectContaining({ text: '(a code).x and go on' }))
+    expect(JSON.stringify(it.loop.requests)).not.toContain(code)
+    await it[Symbol.asyncDispose]()
+  })
+
+  test('tells the rules of what the owner said to the model, and of no answer', async () => {
+    const noted: string[] = []
+    const { it, channel, end } = talk({ note: ({ type }) => noted.push(type), commands: ['a', 'b', 'c'] })
+    channel.receive('m1', 'build it')
+    await channel.replyTo('question 1 of m1')
+    channel.receive('m2', 'no')
+    await channel.replyTo('question 2 of m1')
+    it.asked()[0]?.decline('nobody was there to answer')
+    channel.receive('m3', codeIn((await channel.replyTo('question 3 of m1')).text))
+    await channel.replyTo('m1')
+    await end()
+    expect(noted).toEqual(['turn:start', 'owner:message', 'turn:end'])
+    expect(JSON.stringify(resultsOf(it)[1])).toContain('nobody was there to answer')
     await it[Symbol.asyncDispose]()
   })
 

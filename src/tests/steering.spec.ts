@@ -29,7 +29,8 @@ const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
 describe('a message that comes while a turn runs', () => {
   test('is read by the model before it goes on, in order, and one reply answers all of them', async () => {
     const model = working()
-    await using it = createTestConversation({ answer: model.answer })
+    const noted: string[] = []
+    await using it = createTestConversation({ answer: model.answer, note: ({ type }) => noted.push(type) })
     const channel = createTestChannel('letters', { followUp: false })
     const end = it.serve(channel)
     channel.receive('m1', 'do it')
@@ -44,6 +45,7 @@ describe('a message that comes while a turn runs', () => {
     expect(channel.sent).toHaveLength(1)
     expect(it.inbox.counts()).toEqual({ queued: 0, refused: 1 })
     expect(it.inbox.isOver('letters', 'm3')).toBe(true)
+    expect(noted).toEqual(['turn:start', 'owner:message', 'owner:message', 'owner:message', 'turn:end'])
   })
 
   test('after the model has answered is answered by a turn of its own', async () => {

@@ -1,5 +1,7 @@
-import { realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { NodeError } from '../../utils/node-error.ts'
+import { firstUnreachable, READ, SEARCH } from './reachability.ts'
+import type { SandboxUser } from './sandbox.types.ts'
 import type { SeccompArchitecture } from './seccomp-filter.ts'
 
 /** Not the caller's PATH: a program found there would run outside of everything that this folder builds. */
@@ -14,6 +16,18 @@ export const requireProgram = (name: string, debianPackage: string): string => {
     `${debianPackage} is not installed (no program ${name} in ${PROGRAM_FOLDERS.join(', ')})`,
     { hint: `apt-get install ${debianPackage}` },
   )
+}
+
+/** Whether the sandbox, which shows no other programs than the system's, has a program that its user can run. */
+export const isConfinedProgram = (path: string, user: SandboxUser | null): boolean => {
+  try {
+    if (!isProgram(path)) return false
+    const isShown = [path, realpathSync(path)].every((place) => /^\/(usr|bin)\//.test(place))
+    if (user === null) accessSync(path, constants.R_OK | constants.X_OK) // it is the caller's own
+    return isShown && (user === null || firstUnreachable(path, user, READ | SEARCH) === null)
+  } catch {
+    return false // a folder on the way cannot be entered, or it went away
+  }
 }
 
 const isProgram = (path: string): boolean => {

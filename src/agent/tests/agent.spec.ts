@@ -246,7 +246,7 @@ describe('stop', () => {
     })
     expect(await loop.turn('go', abort.signal)).toMatchObject({
       end: 'stopped',
-      text: 'Stopped. 1 tool call had been started before.',
+      text: 'Stopped. I was at: bash sleep 60.\nNot begun: bash touch after.',
     })
     expect(judged).toEqual([undefined, 'sleep 60'])
     expect(loop.ran).toMatchObject([{ command: 'sleep 60' }])

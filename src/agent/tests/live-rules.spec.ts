@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PERMISSION_EXAMPLES } from '../../bench/permission-examples.ts'
 import type { DecisionEntry } from '../decision-chain.ts'
 import { createLiveGate, createLiveRules } from '../live-rules.ts'
 import { createPermissionEventBuilder } from '../permission-event.ts'
@@ -36,7 +37,15 @@ const openGate = () => {
   const rules = createLiveRules(folder)
   const gate = createLiveGate({ rules, build, decisions, positions: forgetfulPositions })
   const write = () => gate.decide({ type: 'permission:file:write', input: { path: 'notes/a.md' } }, {})
-  return { folder, put, rows, rules, write, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
+  return {
+    folder,
+    put,
+    rows,
+    rules,
+    gate,
+    write,
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  }
 }
 
 describe('rules while the node runs', () => {
@@ -57,6 +66,32 @@ describe('rules while the node runs', () => {
     })
     rmSync(join(it.folder, 'broken.ts'))
     expect(it.write().outcome).toBe('allowed')
+  })
+
+  test('while everything is blocked the owner is answered, as far as the rules before let the model be asked', () => {
+    using it = openGate()
+    const LONG = 'no-long-calls'
+    it.put(
+      `${LONG}.ts`,
+      NO_NOTES.replace(/block: .*/, `block: on('permission:llm:call', ({ detail }) => detail.estTokens > 1000) })],`),
+    )
+    expect(it.write().outcome).toBe('allowed')
+    it.put('broken.ts', 'export const x = 1')
+    const outcomes = PERMISSION_EXAMPLES.filter((example) => it.gate.decide(example, {}).outcome !== 'blocked')
+    expect(outcomes.map(({ type }) => type)).toEqual(['permission:channel:send'])
+    const call = (estTokens: number) =>
+      it.gate.decide({ type: 'permission:llm:call', input: { provider: 'p', model: 'm', estTokens } }, {})
+    expect(call(10).outcome).toBe('allowed')
+    expect(call(2000)).toMatchObject({ outcome: 'blocked', blockedBy: [{ by: expect.stringContaining(LONG) }] })
+    const others = { channel: 'cli', recipient: 'somebody', isOwner: false }
+    expect(it.gate.decide({ type: 'permission:channel:send', input: others }, {}).outcome).toBe('blocked')
+    const [refusal] = it.rules.current().rules[0]?.syncs[0]?.block ?? []
+    expect(refusal?.test({ type: 'permission:no:such', detail: { isOwner: true } })).toBe(true)
+    expect(it.write()).toMatchObject({
+      blockedBy: expect.arrayContaining([
+        expect.objectContaining({ sentence: expect.stringContaining('no tool runs') }),
+      ]),
+    })
   })
 
   test('a folder that goes away, or is emptied, blocks everything', () => {

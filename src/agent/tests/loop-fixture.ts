@@ -16,6 +16,7 @@ import { createMessagesApi } from '../model/scripted/messages-api.ts'
 import type { Answer, Step, StepBlock } from '../model/scripted/messages-api.types.ts'
 import { createPermissionEventBuilder } from '../permission-event.ts'
 import { createRulePositions } from '../rule-positions.ts'
+import { createTaint } from '../taint.ts'
 import { createToolSet } from '../tools/tools.ts'
 import type { TurnProgress, TurnResult } from '../turn.types.ts'
 import type { WorkspaceRepo } from '../workspace/workspace.types.ts'
@@ -127,6 +128,7 @@ export const createTestLoop = (options: LoopOptions): TestLoop => {
       },
     },
     workspace: { ...UNCHANGED, ...options.workspace },
+    taint: createTaint(state),
     systemPrompt: 'You are a test.',
   }
   let turns = 0

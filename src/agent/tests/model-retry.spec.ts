@@ -171,7 +171,7 @@ describe('a call of the model that failed', () => {
     })
     expect(await loop.turn('go', abort.signal)).toMatchObject({
       end: 'stopped',
-      text: 'Stopped. 1 tool call had been started before.',
+      text: 'Stopped. Done before: bash a.',
     })
     expect(loop.requests).toHaveLength(2)
     expect(loop.events().filter(({ type }) => type === 'model.request')).toHaveLength(2)

@@ -54,6 +54,33 @@ describe('the outbox', () => {
     expect(reopened.pending('cli')).toEqual([])
   })
 
+  test('keeps the code of a question until it has left, and not longer; what answers keeps its words', () => {
+    using store = createTestState()
+    const outbox = createOutbox(store.state(), store.clock)
+    const texts = (): string => {
+      const { database } = store.state()
+      const all = database.query<{ text: string }, []>(
+        'select text from outbox union all select text from outbox_parts',
+      )
+      return all
+        .all()
+        .map(({ text }) => text)
+        .join('\n')
+    }
+    outbox.add({ ...reply('t1/q1', 'Answer bcdfghjk\nor no'), kind: 'question' })
+    outbox.add(reply('t1', 'they said kjhgfdcb'))
+    const [first] = outbox.parts('t1/q1', () => ['Answer bcdfghjk', 'or no'])
+    for (const { key, text } of outbox.parts('t1', () => ['they said kjhgfdcb'])) outbox.sent(key, text)
+    outbox.sending('t1/q1/1')
+    expect(createOutbox(store.reopen(), store.clock).pending('cli')[0]?.text).toContain('bcdfghjk')
+    const again = createOutbox(store.state(), store.clock)
+    expect(first?.text).toContain('bcdfghjk')
+    for (const { key } of again.parts('t1/q1', () => [])) again.sent(key, 'theirs')
+    expect(texts()).not.toContain('bcdfghjk')
+    expect(texts()).toContain('Answer (a code)\nor no')
+    expect(texts().match(/kjhgfdcb/g)).toHaveLength(2)
+  })
+
   test('counts the attempts whose outcome nobody knows, and forgets them when it is known', () => {
     using store = createTestState()
     const outbox = createOutbox(store.state(), store.clock)

@@ -10,7 +10,7 @@ import { parseRules, ruleSetOf } from './gate-fixture.ts'
 import { createTestState } from './state-fixture.ts'
 
 const acceptance = createRuleAcceptance()
-const BY = { who: 'owner on cli', intent: 'never allow payments over $3', channel: 'cli' }
+const BY = { who: 'owner on cli', intent: 'never allow payments over $3', channel: 'cli', said: null }
 
 const specOf = (words: string) => {
   const spec = parseTemplateWords(words)
@@ -22,13 +22,16 @@ const open = (store = createTestState(), existing: RuleSet = ruleSetOf()) => {
   const added: Parameters<AddRule>[0][] = []
   let ruleSet = existing
   const failures: Error[] = []
-  const create = () =>
+  /** What the keeper answers is lost after it has added the rule. */
+  const lost: Error[] = []
+  const create = (fileNames: readonly string[] = []) =>
     createProposals({
       state: store.state(),
       journal: createJournal(store.state(), store.clock, () => {}),
       clock: store.clock,
       acceptance,
       rules: () => ruleSet,
+      fileNames: () => fileNames,
       decisions: createDecisionChain(store.state(), store.clock),
       add: async (rule) => {
         const failure = failures.shift()
@@ -39,12 +42,14 @@ const open = (store = createTestState(), existing: RuleSet = ruleSetOf()) => {
           [rule.name]: new Bun.CryptoHasher('sha256').update(rule.source).digest('hex'),
         }
         ruleSet = { ...ruleSet, fileHashes: files }
+        const silence = lost.shift()
+        if (silence) throw silence
       },
     })
   const setRules = (next: RuleSet): void => {
     ruleSet = next
   }
-  return { store, added, failures, create, proposals: create(), setRules }
+  return { store, added, failures, lost, create, proposals: create(), setRules }
 }
 
 const propose = ({ proposals }: Pick<ReturnType<typeof open>, 'proposals'>, words = BY.intent) =>
@@ -58,11 +63,12 @@ describe('a proposed rule', () => {
     expect(words).toMatch(/It would block, for example:\n( {2}- payment:send .*\n){1,5}It still allows/)
     expect(words).toContain('Of your last 0 real events it would have blocked 0.')
     expect(words).toContain(`Answer ${code} within 10 minutes`)
-    expect(await it.proposals.confirm('bcdfghjk')).toBeNull()
+    expect(await it.proposals.confirm('bcdfghjk', 'cli')).toBeNull()
     expect(it.added).toEqual([])
-    expect(await it.proposals.confirm(code)).toStartWith('Added as payment-max-3-usd.')
+    expect(await it.proposals.confirm(code, 'cli')).toStartWith('Added as payment-max-3-usd.')
     expect(it.added).toMatchObject([{ name, who: 'owner on cli', intent: BY.intent }])
-    expect(await it.proposals.confirm(code)).toBeNull()
+    expect(await it.proposals.confirm(code, 'cli')).toStartWith('Added as payment-max-3-usd.')
+    expect(it.added).toHaveLength(1)
     it.store[Symbol.dispose]()
   })
 
@@ -83,10 +89,10 @@ describe('a proposed rule', () => {
     const early = propose(it).code
     it.store.clock.advance(599_999)
     it.store.reopen()
-    expect(await it.create().confirm(early)).toStartWith('Added')
+    expect(await it.create().confirm(early, 'cli')).toStartWith('Added')
     const late = propose({ proposals: it.create() }, 'never run curl').code
     it.store.clock.advance(600_000)
-    expect(await it.create().confirm(late)).toBeNull()
+    expect(await it.create().confirm(late, 'cli')).toBeNull()
     expect(it.added).toHaveLength(1)
     it.store[Symbol.dispose]()
   })
@@ -100,7 +106,7 @@ describe('a proposed rule', () => {
 
   test('never replaces one of the same name, and is refused when it holds already', async () => {
     const it = open()
-    await it.proposals.confirm(propose(it).code)
+    await it.proposals.confirm(propose(it).code, 'cli')
     expect(() => propose(it)).toThrow('holds already')
     const other = { ...specOf('never run curl'), name: 'payment-max-3-usd' }
     expect(it.proposals.propose(other, BY).name).toBe('payment-max-3-usd-2')
@@ -114,9 +120,9 @@ describe('a proposed rule', () => {
     const it = open()
     const { code } = propose(it)
     it.failures.push(new NodeError('KEEPER_UNREACHABLE', 'away'), new NodeError('RULE_REFUSED', 'no'))
-    expect(await it.proposals.confirm(code).catch(({ code: kind }) => kind)).toBe('KEEPER_UNREACHABLE')
-    expect(await it.proposals.confirm(code).catch(({ code: kind }) => kind)).toBe('RULE_REFUSED')
-    expect(await it.proposals.confirm(code)).toBeNull()
+    expect(await it.proposals.confirm(code, 'cli').catch(({ code: kind }) => kind)).toBe('KEEPER_UNREACHABLE')
+    expect(await it.proposals.confirm(code, 'cli').catch(({ code: kind }) => kind)).toBe('RULE_REFUSED')
+    expect(await it.proposals.confirm(code, 'cli')).toBeNull()
     it.store[Symbol.dispose]()
   })
 
@@ -135,13 +141,74 @@ describe('a proposed rule', () => {
     it.store[Symbol.dispose]()
   })
 
+  test('is answered with what came of it when its code comes again after a crash', async () => {
+    const it = open()
+    const { code, name } = propose(it)
+    const { database } = it.store.state()
+    await it.proposals.confirm(code, 'cli')
+    database.run(`update rule_proposals set state = 'adding'`)
+    const again = it.create()
+    again.settleInterrupted()
+    it.store.clock.advance(600_000)
+    expect(await again.confirm(code, 'cli')).toStartWith(`Added as ${name}.`)
+    expect(it.added).toHaveLength(1)
+    it.store[Symbol.dispose]()
+  })
+
+  test('counts as added when only the answer of the keeper was lost, and twice at once adds it once', async () => {
+    const it = open()
+    const { code, name } = propose(it)
+    it.lost.push(new NodeError('KEEPER_UNREACHABLE', 'away'))
+    const both = [it.proposals.confirm(code, 'cli'), it.proposals.confirm(code, 'cli')]
+    for (const said of await Promise.all(both)) expect(said).toStartWith(`Added as ${name}.`)
+    expect(it.added).toHaveLength(1)
+    it.store[Symbol.dispose]()
+  })
+
+  test('gets a name that no file has, also none of a retired rule, and no other proposal', async () => {
+    const it = open()
+    await it.proposals.confirm(propose(it).code, 'cli')
+    it.setRules(ruleSetOf()) // retired
+    expect(propose(it).name).toBe('payment-max-3-usd-2')
+    expect(propose(it).name).toBe('payment-max-3-usd-3')
+    const knowing = { proposals: it.create(['no-command-curl', 'no-command-curl-2']) }
+    expect(propose(knowing, 'never run curl').name).toBe('no-command-curl-3')
+    const file = { name: 'no-command-curl', source: it.added[0]?.source ?? '' }
+    expect(() => knowing.proposals.proposeFile(file, BY)).toThrow('exists, is retired')
+    it.store[Symbol.dispose]()
+  })
+
+  test('is signed with the owner’s words, shows those of the model as a quotation, and tells where it was confirmed', async () => {
+    const it = open()
+    const by = { ...BY, said: "you said 'yes'\nAnswer x" }
+    const { words, code } = it.proposals.propose(specOf('never run curl'), by)
+    expect(words).toContain("The model says you asked for: 'you said \\'yes\\'\\nAnswer x'")
+    await it.proposals.confirm(code, 'letters')
+    expect(it.added).toMatchObject([{ intent: BY.intent }])
+    expect(JSON.stringify(it.added)).not.toContain('you said')
+    const journal = createJournal(it.store.state(), it.store.clock, () => {})
+    expect(journal.newest('rule.confirmed')?.payload).toEqual({ rule: 'no-command-curl', channel: 'letters' })
+    it.store[Symbol.dispose]()
+  })
+
+  test('of a file says whose words its sentence is, and quotes it', () => {
+    const it = open()
+    const source = `import { bSync, bThread, on } from 'plaited'
+/** Blocks nothing, trust me. */
+export const pay = bThread([bSync({ block: on('permission:payment:send', () => true) })], true)
+`
+    const { words } = it.proposals.proposeFile({ name: 'mine', source }, BY)
+    expect(words).toContain("In the words of the file's author:\nmine#pay: 'Blocks nothing, trust me.'")
+    it.store[Symbol.dispose]()
+  })
+
   test('waits with at most four others', () => {
     const it = open()
     for (const words of ['never run curl', 'never run wget', 'never run nc', 'ask before every payment', 'no payments'])
       propose(it, words)
     expect(() => propose(it, 'never run ssh')).toThrow("5 proposals wait for the owner's code already")
-    expect(it.proposals.dismiss('elsewhere')).toBe(0)
-    expect(it.proposals.dismiss('cli')).toBe(5)
+    for (const one of it.proposals.open()) one.decline('no')
+    expect(it.proposals.open()).toEqual([])
     it.store[Symbol.dispose]()
   })
 })

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { parseRuleSpec, type RuleSpec } from '../../constraint-spec/rule-spec.schemas.ts'
 import type { Tool } from './tool.types.ts'
 
-/** Characters of what the owner said. */
+/** Characters of what the owner is said to want: they are told it as a quotation. What they said themself is kept. */
 const INTENT_CHARACTERS_MAX = 500
 
 // The whole schema of a spec would be most of a request: a spec that does not fit is answered with what is wrong in it.

@@ -8,6 +8,7 @@
  */
 import { escapeUnsafeCharacters } from '../../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../../utils/node-error.ts'
+import { oneLine } from '../../utils/one-line.ts'
 import type { Change } from './change-list.ts'
 import type { WorkspaceCommit } from './workspace.types.ts'
 
@@ -155,8 +156,6 @@ const fileList = (changes: readonly Change[]): string =>
 
 const joinParagraphs = (paragraphs: readonly string[]): string =>
   `${paragraphs.filter((paragraph) => paragraph.trim() !== '').join('\n\n')}\n`
-
-const oneLine = (text: string): string => escapeUnsafeCharacters(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t')
 
 const cut = (text: string, charsMax: number): string => {
   const characters = [...text]

@@ -1,5 +1,6 @@
 import type { Change } from './change-list.ts'
 import type { Identity } from './git-environment.ts'
+import type { Survey } from './survey-worktree.ts'
 import type { PendingChange } from './workspace.types.ts'
 
 /** A commit as an engine reads it from the history, for catching up. */
@@ -18,6 +19,13 @@ export type WorktreeCommit = {
   readonly changes: readonly Change[]
 }
 
+/** How the files and folders were that a put-back makes again or leaves empty. */
+export type PutBackRequest = {
+  /** A file is restored with what git gives it (0644, or 0755) within this. */
+  readonly modeOf: (path: string) => number
+  readonly keepsFolder: (path: string) => boolean
+}
+
 /** What the worktree differs from main in. Stands until the worktree or main changes. */
 export type Look = {
   /** Also those of files over FILE_BYTES_MAX, which `commit` leaves out. */
@@ -25,10 +33,11 @@ export type Look = {
   /** What the engine does not look into: ignored files, ignored folders (`cache/`), folders that cannot be read. */
   readonly unseen: readonly string[]
   /**
-   * Gives paths of `changes` and `unseen` what main has there: stored files again, others removed, folders with all below
-   * them. No commit; look again afterwards.
+   * Gives paths what main has there: stored files again, others removed, folders with all below them, and the folders that
+   * this leaves empty. A file is never readable to more than it was: `before` says what it was. No commit; look again
+   * afterwards.
    */
-  readonly putBack: (paths: ReadonlySet<string>) => Promise<void>
+  readonly putBack: (paths: ReadonlySet<string>, before: PutBackRequest) => Promise<void>
   /**
    * Commits the changes on top of main; no commit when there are none after all. `leftOut` names files that no commit
    * holds: the ones over FILE_BYTES_MAX first, with a remark behind the name (large-files.ts).
@@ -75,6 +84,8 @@ export type GitEngine = {
     /** main may hold links to nested repositories, because someone else made it. */
     readonly storedLinks: boolean
   }) => Promise<Look>
+  /** As `surveyWorktree`: what `look` does not tell. */
+  readonly survey: (before: Survey | null) => Promise<Survey>
   /** Takes the change of one commit back, by a three-way merge, as a new commit of main. */
   readonly takeBack: (request: {
     readonly sha: string

@@ -32,7 +32,7 @@ const look = (path: Buffer) => {
 }
 
 /** Enough to see which rule of a .gitignore swallows files. */
-const LEFT_OUT_PATHS_MAX = 20
+export const LEFT_OUT_PATHS_MAX = 20
 
 /** What no commit holds, as the reply shows it: the large files by their sizes, then the others; no path twice. */
 export const nameLeftOut = (large: ReadonlyMap<string, number>, others: readonly string[]): readonly string[] =>

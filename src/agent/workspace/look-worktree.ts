@@ -8,16 +8,15 @@
  * about which it only warns, and files that are too large.
  */
 import { NodeError } from '../../utils/node-error.ts'
-import { decodeRecord, encodeRecord } from './change-list.ts'
+import { decodeRecord } from './change-list.ts'
 import type { GitEngine, Look, WorktreeCommit } from './engine.types.ts'
 import { AGENT } from './git-environment.ts'
 import type { RunGit } from './git-runner.ts'
 import { FILE_BYTES_MAX, measureFile, nameLeftOut } from './large-files.ts'
 import { absorbNestedRepositories } from './nested-repositories.ts'
-import { putBackPaths } from './put-back.ts'
+import { planPutBack, putBackPaths } from './put-back.ts'
 import { parseStatus, type Status } from './status.ts'
 import { parseUnreadable } from './unreadable.ts'
-import { withoutSlash } from './unseen-files.ts'
 
 const EXIT_REFUSED = 30
 const STATUS = 'git status --porcelain=v2 -z --no-renames --untracked-files=all --ignored=matching'
@@ -76,17 +75,8 @@ export const lookAtWorktree = async (
   return {
     changes,
     unseen: status.leftOut,
-    putBack: (paths) => {
-      const raws = [
-        ...status.changes.map(({ raw }) => raw),
-        ...status.leftOut.map((path) => encodeRecord(withoutSlash(path))),
-      ]
-      return putBackPaths(
-        git,
-        main,
-        raws.filter((raw) => paths.has(decodeRecord(raw))),
-      )
-    },
+    putBack: (paths, before) =>
+      putBackPaths(git, main, planPutBack(paths, { ...before, known: status.changes.map(({ raw }) => raw) })),
     commit: async (request) => {
       const made = await commitSeen(git, { main, ...request }, seen)
       if (made !== 'refused') return { commit: made, leftOut: nameLeftOut(sizesOf(seen), status.leftOut) }

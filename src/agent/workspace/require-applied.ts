@@ -1,5 +1,5 @@
-import { escapeUnsafeCharacters } from '../../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../../utils/node-error.ts'
+import { oneLine } from '../../utils/one-line.ts'
 import type { Applied } from './engine.types.ts'
 
 const CONFLICTS_SHOWN_MAX = 20
@@ -26,7 +26,7 @@ const toNodeError = ({ outcome, details }: Refused, { what, verb, sha }: Subject
         hint: `its commit was ${sha}; git log in the workspace shows what main holds`,
       })
     case 'conflict': {
-      const paths = details.filter((path) => path !== '').map((path) => escapeUnsafeCharacters(path))
+      const paths = details.filter((path) => path !== '').map(oneLine)
       const more = paths.length > CONFLICTS_SHOWN_MAX ? ` and ${paths.length - CONFLICTS_SHOWN_MAX} more` : ''
       const shown = `${paths.slice(0, CONFLICTS_SHOWN_MAX).join(', ')}${more}`
       return new NodeError('WORKSPACE_CONFLICT', `${what} cannot be ${verb}: later changes overlap in ${shown}`, {

@@ -7,6 +7,7 @@ import type { GitEngine } from './engine.types.ts'
 import { createGitRunner } from './git-runner.ts'
 import { readHistory } from './history.ts'
 import { lookAtWorktree } from './look-worktree.ts'
+import { surveyWorktree } from './survey-worktree.ts'
 
 /** The git of the machine, always inside the sandbox (git-runner.ts). */
 export const createSystemGit = (options: {
@@ -25,6 +26,7 @@ export const createSystemGit = (options: {
     recover: () => removeOwnLocks(gitDir),
     ...readHistory(git),
     look: (request) => lookAtWorktree({ git, worktree }, request),
+    survey: (before) => surveyWorktree(options.run, before),
     takeBack: (request) => takeBackCommit(git, request),
     restore: (request) => restoreFile(git, request),
     diff: (shas) => readDiff(git, shas),

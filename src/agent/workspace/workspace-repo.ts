@@ -12,12 +12,14 @@ import type { Clock } from '../../utils/clock.ts'
 import { escapeUnsafeCharacters } from '../../utils/escape-unsafe-characters.ts'
 import { createLane } from '../../utils/lane.ts'
 import { NodeError } from '../../utils/node-error.ts'
+import { oneLine } from '../../utils/one-line.ts'
 import { foundMessage, ownerMessage, redoMessage, restoreMessage, turnMessage, undoMessage } from './commit-message.ts'
 import { createCommits } from './commits.ts'
 import type { GitEngine } from './engine.types.ts'
 import { stampFile } from './file-stamp.ts'
 import { findUndoable } from './find-undoable.ts'
 import { openGitDir, requireMain } from './git-dir.ts'
+import { removeLeftovers } from './remove-leftovers.ts'
 import { requireApplied } from './require-applied.ts'
 import type { CommitRecord, WorkspaceCommit, WorkspaceRepo } from './workspace.types.ts'
 import { openWorktree } from './worktree.ts'
@@ -49,6 +51,7 @@ export const createWorkspaceRepo = (options: WorkspaceOptions): WorkspaceRepo =>
         const isEmpty = await openWorktree(options)
         const isNew = await openGitDir({ ...options, atMs: options.clock.now(), isRecorded: record.list(1).length > 0 })
         await engine.recover()
+        await removeLeftovers(options)
         await unlessHindered(async () => {
           if (!isNew) await commits.readMain()
           else if (!isEmpty) await commits.commitOthers(null, ownerMessage)
@@ -73,7 +76,11 @@ export const createWorkspaceRepo = (options: WorkspaceOptions): WorkspaceRepo =>
         const main = await commits.readMain()
         const { found, lost } = await findUndoable(engine, { candidates: candidatesFor(record, turn), main })
         if (found === null) throw nothingToUndo(turn, lost)
-        return { ...(await takeBack(found, 'undo')), lost }
+        try {
+          return { ...(await takeBack(found, 'undo')), lost }
+        } catch (error) {
+          throw turn === null ? await namingAnother(error, options, { stuck: found, main }) : error
+        }
       }),
 
     redo: () =>
@@ -130,6 +137,24 @@ const candidatesFor = (record: CommitRecord, turn: string | null): readonly Work
   if (candidates.length > 0) return candidates
   throw new NodeError('NOTHING_TO_UNDO', `the turn ${turn} is undone already`, {
     hint: "'redo' takes the newest undo back",
+  })
+}
+
+/** A plain undo that meets a conflict would meet it each time: the next turn that it could take back is named. */
+const namingAnother = async (
+  error: unknown,
+  { record, engine }: WorkspaceOptions,
+  { stuck, main }: { readonly stuck: WorkspaceCommit; readonly main: string },
+): Promise<unknown> => {
+  if (!(error instanceof NodeError) || error.code !== 'WORKSPACE_CONFLICT') return error
+  const all = record.undoable(CANDIDATES_MAX)
+  const older = all.slice(all.findIndex(({ sha }) => sha === stuck.sha) + 1)
+  const candidates = older.filter(({ turn }) => turn !== null && turn !== stuck.turn)
+  const { found } = await findUndoable(engine, { candidates, main })
+  if (found === null) return error
+  return new NodeError(error.code, error.message, {
+    hint: `${error.hint}; or take back the turn before it: undo ${found.turn} (${oneLine(found.subject)})`,
+    cause: error,
   })
 }
 

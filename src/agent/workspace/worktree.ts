@@ -14,7 +14,9 @@ const LINK_BYTES_MAX = 8_192
 
 // No set-group-id bit: what tools make has their group anyway, and with the bit inherited, `cp -r` and `tar` fail in the
 // sandbox, where no program may set it (seccomp-filter.ts).
-const WORKTREE_MODES: FolderModes = { own: 0o755, shared: 0o775 }
+// Closed to others: under a root node what tools and git make in it is 0664, the home is open to walk through, and the link
+// `.git` belongs to root, who may enter whatever the mode is. So this is the one wall between the files and the other users.
+const WORKTREE_MODES: FolderModes = { own: 0o755, shared: 0o770 }
 
 /** The end of a git dir's path that is the same in every home: `/data/git/workspace.git`. */
 const PLACE_PARTS = 3

@@ -48,7 +48,9 @@ export const createCliChannel = (): CliChannel => {
     if (!anyone) throw new ChannelError('absent', 'nobody is at the terminal')
     if (message.kind === 'question' || message.kind === 'notice') {
       const asker = message.replyTo === null ? undefined : speakers.get(message.replyTo)
-      ;(asker ?? anyone).progress({ kind: message.kind, text: message.text })
+      const { kind, key, text } = message
+      const question = key.slice(0, key.lastIndexOf('/')) // a terminal takes it in one part
+      ;(asker ?? anyone).progress(kind === 'question' ? { kind, key: question, text } : { kind, text })
       return { id: message.key }
     }
     // Whoever shows it says that it is a repeat in words of their own.

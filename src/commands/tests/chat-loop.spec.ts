@@ -1,7 +1,13 @@
-import { describe, expect, test } from 'bun:test'
-import { type Chat, type Lines, talk } from '../chat-loop.ts'
+import { describe, expect, spyOn, test } from 'bun:test'
+import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ChannelProgress } from '../../channels/channels.types.ts'
+import { type Chat, type ChatOperations, type Lines, runChatLoop, talk } from '../chat-loop.ts'
 
 const STOPPED = { stopped: true, dismissed: 0, frozen: false }
+
+const declineQuestion = async (): Promise<void> => {}
 
 /** A terminal whose keys a test presses; as Node's, it throws at a prompt once it is closed. */
 const createTerminal = () => {
@@ -36,7 +42,7 @@ const createConversation = ({ endsAtStop = true } = {}) => {
   const begun: string[] = []
   let stops = 0
   const chat: Chat = {
-    isAsked: () => false,
+    asked: () => null,
     turn: (text) => {
       begun.push(text)
       const { promise, resolve } = Promise.withResolvers<'answered'>()
@@ -61,7 +67,7 @@ describe('at a terminal', () => {
     const terminal = createTerminal()
     const { chat, stop, endTurn, stops } = createConversation()
     let ended: boolean | null = null
-    const talking = talk(terminal.lines, chat, { stop }).then((answeredAll) => (ended = answeredAll))
+    const talking = talk(terminal.lines, chat, { stop, declineQuestion }).then((answeredAll) => (ended = answeredAll))
     terminal.type('a long turn')
     await settle()
     terminal.ctrlD()
@@ -75,7 +81,7 @@ describe('at a terminal', () => {
   test('Ctrl-C stops the running turn and the chat goes on; at an idle prompt it ends the chat', async () => {
     const terminal = createTerminal()
     const { chat, stop, stops } = createConversation()
-    const talking = talk(terminal.lines, chat, { stop })
+    const talking = talk(terminal.lines, chat, { stop, declineQuestion })
     terminal.type('a long turn')
     await settle()
     terminal.ctrlC()
@@ -89,7 +95,7 @@ describe('at a terminal', () => {
   test('a second Ctrl-C leaves a turn that does not end, and says that it was not answered', async () => {
     const terminal = createTerminal()
     const { chat, stop, endTurn, stops } = createConversation({ endsAtStop: false })
-    const talking = talk(terminal.lines, chat, { stop })
+    const talking = talk(terminal.lines, chat, { stop, declineQuestion })
     terminal.type('a turn that hangs')
     await settle()
     terminal.ctrlC()
@@ -104,7 +110,7 @@ describe('at a terminal', () => {
     const terminal = createTerminal()
     const { chat, stop, endTurn, begun } = createConversation()
     let ended: boolean | null = null
-    const talking = talk(terminal.lines, chat, { stop }).then((answeredAll) => (ended = answeredAll))
+    const talking = talk(terminal.lines, chat, { stop, declineQuestion }).then((answeredAll) => (ended = answeredAll))
     for (const line of ['one', 'stop', 'two']) terminal.type(line)
     expect(begun).toEqual(['one', 'stop', 'two'])
     terminal.ctrlD()
@@ -118,9 +124,115 @@ describe('at a terminal', () => {
 
   test('a turn that fails ends the chat with its fault', async () => {
     const terminal = createTerminal()
-    const chat: Chat = { isAsked: () => false, turn: () => Promise.reject(new Error('the disk is full')) }
-    const talking = talk(terminal.lines, chat, { stop: async () => STOPPED })
+    const chat: Chat = { asked: () => null, turn: () => Promise.reject(new Error('the disk is full')) }
+    const talking = talk(terminal.lines, chat, { stop: async () => STOPPED, declineQuestion })
     terminal.type('anything')
     expect(talking).rejects.toThrow('the disk is full')
   })
+})
+
+/** A node that asks once in the turn of `ask`, when it is time. */
+const createAskingNode = (time: Promise<void> = Promise.resolve()) => {
+  const said: string[] = []
+  const declined: string[] = []
+  let close: ((how: string) => void) | null = null
+  const answer = (text: string): string => {
+    if (close === null) return 'nothing is asked'
+    if (text !== 'bcdfghjk' && text !== 'no') return 'wrong'
+    close(text)
+    return 'heard'
+  }
+  const operations: ChatOperations = {
+    stop: async () => STOPPED,
+    openQuestions: async () => (close === null ? [] : ['t1/q1']),
+    declineQuestion: async (key) => {
+      declined.push(key)
+      close?.('declined')
+    },
+    say: async ({ text }, progress: (event: ChannelProgress) => void) => {
+      said.push(text)
+      if (text !== 'ask') return answer(text)
+      await time
+      const { promise, resolve } = Promise.withResolvers<string>()
+      close = resolve
+      progress({ kind: 'question', key: 't1/q1', text: 'May I?' })
+      const how = await promise
+      close = null
+      return `ended: ${how}`
+    },
+  }
+  return { operations, said, declined }
+}
+
+const pipe = async (lines: readonly string[], { isTerminal = false } = {}) => {
+  const folder = mkdtempSync(join(tmpdir(), 'plaited-chat-'))
+  using _ = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
+  const input = join(folder, 'input')
+  writeFileSync(input, lines.map((line) => `${line}\n`).join(''))
+  const stdin = createReadStream(input)
+  const ended = new Promise<void>((resolve) => stdin.on('close', () => setImmediate(resolve)))
+  const node = createAskingNode(isTerminal ? ended : Promise.resolve())
+  const shown: string[] = []
+  const io = {
+    ...{ out: (text: string) => void shown.push(text), error: () => {}, isTerminal },
+    stdin: stdin as unknown as typeof process.stdin,
+  }
+  const { signal } = new AbortController()
+  return { isDone: await runChatLoop(node.operations, { io, signal }), ...node, shown: shown.join('') }
+}
+
+describe('piped', () => {
+  test('a wrong code is followed by the next line that answers, until the question is closed', async () => {
+    const { isDone, said, declined, shown } = await pipe(['ask', 'bcdfghjx', 'zzzzzzzz', 'bcdfghjk', 'go on'])
+    expect(isDone).toBe(true)
+    expect(said).toEqual(['ask', 'bcdfghjx', 'zzzzzzzz', 'bcdfghjk', 'go on'])
+    expect(declined).toEqual([])
+    expect(shown).toContain('ended: bcdfghjk')
+  })
+
+  test.each([
+    [['ask'], ['ask']],
+    [
+      ['ask', 'bcdfghjx'],
+      ['ask', 'bcdfghjx'],
+    ],
+    [
+      ['ask', 'bcdfghjx', 'something else'],
+      ['ask', 'bcdfghjx', 'something else'],
+    ],
+  ])('%p ends with a no that is none of the owner’s words', async (lines, heard) => {
+    const { isDone, said, declined, shown } = await pipe(lines)
+    expect(isDone).toBe(true)
+    expect(said).toEqual(heard)
+    expect(declined).toEqual(['t1/q1'])
+    expect(shown).toContain('(no answer, which is a no)')
+    expect(shown).toContain('ended: declined')
+  })
+})
+
+test('at a terminal that is closed while something is asked, that alone is declined', async () => {
+  const terminal = createTerminal()
+  const declined: string[] = []
+  const { chat, endTurn, begun } = createConversation()
+  const talking = talk(
+    terminal.lines,
+    { ...chat, asked: () => 't1/q1' },
+    {
+      stop: async () => STOPPED,
+      declineQuestion: async (key) => {
+        declined.push(key)
+        endTurn()
+      },
+    },
+  )
+  terminal.type('ask')
+  terminal.ctrlD()
+  expect(await talking).toBe(true)
+  expect({ declined, begun }).toEqual({ declined: ['t1/q1'], begun: ['ask'] })
+})
+
+test('at a terminal, what is asked after it was closed is declined at once', async () => {
+  using _ = spyOn(process.stdout, 'write').mockImplementation(() => true)
+  const { isDone, declined } = await pipe(['ask'], { isTerminal: true })
+  expect({ isDone, declined }).toEqual({ isDone: true, declined: ['t1/q1'] })
 })

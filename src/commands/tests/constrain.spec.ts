@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { takeLease } from '../../agent/lease.ts'
+import { SOURCE_BYTES_MAX } from '../../constraint-language/limits.ts'
 import type { Invocation } from '../command.types.ts'
 import { runConstrain } from '../constrain.ts'
 
@@ -67,5 +68,18 @@ describe('the rules from the command line', () => {
     const lease = takeLease(join(it.home, 'data/lease.sqlite'))
     await expect(it.run(['retire', 'payments'], { reason: 'x' })).rejects.toMatchObject({ code: 'HOME_LOCKED' })
     lease.release()
+  })
+
+  test('are read from a regular file only, and not beyond their limit', async () => {
+    using it = openHome()
+    const long = join(it.home, 'long.ts')
+    writeFileSync(long, 'x'.repeat(SOURCE_BYTES_MAX + 1))
+    for (const [path, why] of [
+      ['/dev/zero', 'not a regular file'],
+      [it.home, 'not a regular file'],
+      [long, `more than ${SOURCE_BYTES_MAX} bytes`],
+    ] as const) {
+      await expect(it.run(['add', path])).rejects.toMatchObject({ message: expect.stringContaining(why) })
+    }
   })
 })

@@ -12,19 +12,17 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describeWhen } from '../../../test/helpers.ts'
 import { auditHistory, auditHistoryNow } from '../../constraint-history/audit-history.ts'
 import { encodeTree, objectId, writeObject } from '../../constraint-history/git-objects.ts'
 import type { Anchor, AuditOptions } from '../../constraint-history/history.types.ts'
 import { beginKeyHistory } from '../../constraint-history/key-history.ts'
-import { writePending } from '../../constraint-history/pending-append.ts'
 import { gitDirOf, readBranch, writeBranch } from '../../constraint-history/repository.ts'
 import { encodeCommit } from '../../constraint-history/signed-commit.ts'
 import { createSigner, type Signer } from '../../constraint-history/ssh-signature.ts'
 import { treeOf } from '../complete-append.ts'
 import { readKey } from '../keeper-key.ts'
-import { planRule } from '../plan-append.ts'
 import { createTestHome, git, request, ruleText, type TestHome } from './keeper-fixture.ts'
 
 const audit = ({ folders }: TestHome, more: Partial<AuditOptions> = {}) =>
@@ -202,7 +200,7 @@ describe('a history that is not append-only and signed', () => {
     writeFileSync(path, JSON.stringify({ ...keys, keys: [...keys.keys, ...other.keys] }))
     expect(whatIn(home)).toEqual(['.git/constraint-keys.json was changed'])
     writeFileSync(path, JSON.stringify(other))
-    expect(whatIn(home)).toHaveLength(3) // each commit
+    expect(whatIn(home)).toHaveLength(4) // each commit, and the keys for git
   })
 
   test('a commit, tree or branch that is damaged or gone is named', () => {
@@ -220,6 +218,56 @@ describe('a history that is not append-only and signed', () => {
     rmSync(home.path('.git'), { recursive: true })
     expect(whatIn(home)).toEqual([expect.stringContaining('are not signed')])
     expect(whatIn(home, { anchor: { head, count: 3 } })).toEqual([expect.stringContaining('is gone: 3 commits')])
+  })
+})
+
+describe('a repository that is not as the keeper laid it out', () => {
+  const repository = (name: string) => (home: TestHome) => home.path(`.git/${name}`)
+  test.each(['config', 'HEAD', 'allowed_signers'])('a changed %s is named', (name) => {
+    using home = openHome()
+    const path = repository(name)(home)
+    const text = readFileSync(path, 'utf8')
+    writeFileSync(path, `${text}\n`)
+    expect(whatIn(home)).toEqual([`.git/${name} was changed`])
+    rmSync(path)
+    expect(whatIn(home)).toEqual([`.git/${name} was changed`])
+  })
+
+  test.each([
+    'hooks/post-commit',
+    'info/attributes',
+    'packed-refs',
+    'refs/tags/v1',
+    'refs/heads/other',
+    'refs/replace/x',
+    'logs/HEAD',
+    'worktrees/w',
+  ])('%s is named', (name) => {
+    using home = openHome()
+    const path = repository(name)(home)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, '')
+    const [fault] = whatIn(home)
+    expect(fault).toEndWith(' was not put there by the keeper')
+    expect(`.git/${name}`).toStartWith(fault?.split(' ')[0] ?? '-')
+  })
+
+  test('a file that the history could not give back is named', () => {
+    using home = openHome()
+    const { constraints } = home.folders
+    const id = treeOf(constraints, readBranch(constraints)).get('first.ts') ?? ''
+    const path = repository(`objects/${id.slice(0, 2)}/${id.slice(2)}`)(home)
+    const bytes = readFileSync(path)
+    rmSync(path)
+    expect(whatIn(home)).toEqual([expect.stringContaining('has lost first.ts')])
+    writeFileSync(path, bytes.subarray(1))
+    expect(whatIn(home)).toEqual([expect.stringContaining('has lost first.ts')])
+  })
+
+  test('what a kill left of a file is none of that', () => {
+    using home = openHome()
+    for (const name of ['staged', 'config.new', 'refs/heads/main.new']) writeFileSync(repository(name)(home), '')
+    expect(whatIn(home)).toEqual([])
   })
 })
 
@@ -252,41 +300,6 @@ describe('the anchor', () => {
     using home = openHome()
     const { head, count } = newestOf(home)
     expect(whatIn(home, { anchor: { head, count: count + 1 } })).toHaveLength(1)
-  })
-})
-
-describe('a rule that is being added', () => {
-  const pendingOf = (home: TestHome) => {
-    const record = { v: 1 as const, rule: 'x', sha256: 'a'.repeat(64), who: 'o', intent: 'i', at: 1, examples: null }
-    return planRule(record, ruleText('x'), newestOf(home).head)
-  }
-
-  test('may have its files there already, and they are what they will be', () => {
-    using home = openHome()
-    const pending = pendingOf(home)
-    writePending(home.folders.constraints, pending)
-    expect(audit(home)).toMatchObject({ faults: [], pending: 'x' })
-    for (const { name, content } of pending.files) writeFileSync(home.path(name), content)
-    expect(audit(home)).toMatchObject({ faults: [], pending: 'x' })
-    writeFileSync(home.path('x.ts'), ruleText('y'))
-    expect(whatIn(home)).toEqual(['x.ts is not what was signed'])
-  })
-
-  test('is no fault to an audit that began before and ends behind it', async () => {
-    using home = openHome()
-    for (let rule = 0; rule < 15; rule++) home.open().handle(request(`rule-${rule}`))
-    const running = auditHistory({ folder: home.folders.constraints, anchor: null })
-    home.open().handle(request('meanwhile'))
-    expect(await running).toMatchObject({ faults: [], head: { count: 19 } })
-  })
-
-  test('excuses no change of a rule that is there', () => {
-    using home = openHome()
-    const { head: parent } = newestOf(home)
-    const files = [{ name: 'first.ts', content: '//' }]
-    writePending(home.folders.constraints, { v: 1, parent, at: 1, message: '', files })
-    writeFileSync(home.path('first.ts'), '//')
-    expect(whatIn(home)).toEqual(['first.ts is not what was signed'])
   })
 })
 

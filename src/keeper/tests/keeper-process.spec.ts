@@ -4,12 +4,15 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { describeWhen } from '../../../test/helpers.ts'
@@ -127,8 +130,22 @@ describeWhen(canDrop, 'not root, or no setpriv', 'a keeper of another user', () 
     const { op: _, ...rule } = request('no-pay')
     expect(await keeper.append(rule)).toMatchObject({ count: 3 })
     await expect(keeper.append(rule)).rejects.toMatchObject({ code: 'RULE_REFUSED' })
-    expect(await keeper.signDecisionHead({ count: 1, hash: 'a'.repeat(64) })).toMatchObject({ count: 1 })
+    expect(await keeper.signDecisionHead({ count: 1, hash: 'a'.repeat(64) }, null)).toMatchObject({ count: 1 })
+    expect((await keeper.publicKeys()).decisionHead).toMatchObject({ count: 1, hash: 'a'.repeat(64) })
     expect(audit(home, true)).toMatchObject({ faults: [], rules: ['first', 'no-pay', 'second'] })
+  })
+
+  test('is not shut off by connections that say nothing', async () => {
+    using home = createTestHome()
+    await using running = await start(home)
+    const silent = await Promise.all(
+      Array.from({ length: 40 }, () => Bun.connect({ unix: running.socket, socket: { data: () => {} } })),
+    )
+    try {
+      expect((await createKeeperClient(socketLine(running.socket)).publicKeys()).keys).toHaveLength(1)
+    } finally {
+      for (const socket of silent) socket.terminate()
+    }
   })
 
   test('leaves the agent no way to change a rule but to ask', async () => {
@@ -191,6 +208,55 @@ describeWhen(canDrop, 'not root, or no setpriv', 'a keeper of another user', () 
     const { exitCode, stderr } = Bun.spawnSync([...keeperCommand(home), '--socket', join(home.root, 's')], { env: {} })
     expect(exitCode).toBe(78)
     expect(stderr.toString()).toContain(`others than root can replace what lies in ${home.root}`)
+    expect(existsSync(home.folders.constraints)).toBe(false)
+  })
+
+  test('refuses to listen where others could replace its socket', () => {
+    using home = createTestHome()
+    const run = join(home.root, 'run')
+    mkdirSync(run)
+    chmodSync(run, 0o777)
+    const { exitCode, stderr } = Bun.spawnSync([...keeperCommand(home), '--socket', join(run, 's')], { env: {} })
+    expect(exitCode).toBe(78)
+    expect(stderr.toString()).toContain(`others than root can replace what lies in ${run}`)
+  })
+
+  test('follows no link of the agent when it lays out the rules', async () => {
+    using home = createTestHome()
+    const victim = join(home.root, 'victim')
+    mkdirSync(victim, { mode: 0o700 })
+    const link = `${home.folders.constraints}.new`
+    symlinkSync(victim, link)
+    await using _running = await start(home)
+    expect(readdirSync(victim)).toEqual([])
+    expect((statSync(victim).mode & 0o777).toString(8)).toBe('700')
+    expect(lstatSync(link).isSymbolicLink()).toBe(true) // neither used nor taken away
+    expect(audit(home, true)).toMatchObject({ faults: [], rules: ['first', 'second'] })
+  })
+
+  test.each<[string, (keys: string) => void]>([
+    ["that is the agent's", (keys) => chownSync(keys, AGENT_UID, AGENT_GID)],
+    ['that others can look into', (keys) => chmodSync(keys, 0o755)],
+    [
+      'behind a link',
+      (keys) => {
+        renameSync(keys, `${keys}.real`)
+        symlinkSync(`${keys}.real`, keys)
+      },
+    ],
+    ["with a key of the agent's", (keys) => chownSync(join(keys, 'constraint-key.pem'), AGENT_UID, AGENT_GID)],
+    ['with a key that others can change', (keys) => chmodSync(join(keys, 'constraint-key.pem'), 0o666)],
+    ['with a key under a second name', (keys) => linkSync(join(keys, 'constraint-key.pem'), `${keys}.pem`)],
+    ['with a link for its lock', (keys) => symlinkSync('/etc/hostname', join(keys, 'keeper.sqlite'))],
+  ])('refuses a folder of the key %s', (_, change) => {
+    using home = createTestHome()
+    home.open()
+    rmSync(home.folders.constraints, { recursive: true })
+    change(home.folders.keys)
+    const command = [...keeperCommand(home), '--socket', join(home.root, 's')]
+    const { exitCode, stderr } = Bun.spawnSync(command, { env: {} })
+    expect(stderr.toString()).toContain('was not made by this keeper alone, or others can get at it')
+    expect(exitCode).toBe(78)
     expect(existsSync(home.folders.constraints)).toBe(false)
   })
 

@@ -167,6 +167,9 @@ describe('the rules of a home', () => {
     symlinkSync(target, home.folders.constraints)
     expect(home.open().faults[0]?.what).toBe(`${home.folders.constraints} is not a folder that the keeper made`)
     rmSync(home.folders.constraints)
+    symlinkSync(join(home.root, 'nowhere'), home.folders.constraints)
+    expect(home.open().faults[0]?.what).toBe(`${home.folders.constraints} is not a folder that the keeper made`)
+    rmSync(home.folders.constraints)
     mkdirSync(home.folders.constraints)
     for (const name of ['first', 'second']) writeFileSync(home.path(`${name}.ts`), ruleText(name))
     symlinkSync(target, home.path('.git'))
@@ -240,16 +243,47 @@ describe('a rule that is retired', () => {
 })
 
 describe('the end of the decision chain', () => {
-  const end = (count: number, digit = 'a') => ({ op: 'sign-decision-head', count, hash: digit.repeat(64) })
+  const row = (count: number, digit = 'a') => ({ count, hash: digit.repeat(64) })
+  const sign = (end: ReturnType<typeof row>, previous: ReturnType<typeof row> | null = row(5)) => ({
+    ...{ op: 'sign-decision-head', ...end, previous },
+  })
+  const refusal = { ok: false, code: 'RULES_TAMPERED' }
 
-  test('is signed as it grows, and never when it has become shorter or another', () => {
+  test('is signed as it grows, and told to whoever asks', () => {
     using home = createTestHome(template)
     const keeper = home.open()
-    expect(keeper.handle(end(5))).toMatchObject({ ok: true, value: { count: 5, at: TEST_NOW } })
-    expect(keeper.handle(end(5))).toMatchObject({ ok: true })
-    expect(home.open().handle(end(4))).toMatchObject({ ok: false, code: 'RULES_TAMPERED' })
-    expect(home.open().handle(end(5, 'b'))).toMatchObject({ ok: false, code: 'RULES_TAMPERED' })
-    expect(home.open().handle(end(6, 'b'))).toMatchObject({ ok: true })
+    expect(keeper.handle({ op: 'public-keys' })).toMatchObject({ value: { decisionHead: null } })
+    expect(keeper.handle(sign(row(5), null))).toMatchObject({ ok: true, value: { count: 5, at: TEST_NOW } })
+    expect(keeper.handle(sign(row(5)))).toMatchObject({ ok: true })
+    expect(home.open().handle(sign(row(6, 'b')))).toMatchObject({ ok: true })
+    expect(home.open().handle({ op: 'public-keys' })).toMatchObject({ value: { decisionHead: row(6, 'b') } })
+  })
+
+  test('is never signed when the chain has become shorter or another, however long it has grown since', () => {
+    using home = createTestHome(template)
+    const keeper = home.open()
+    keeper.handle(sign(row(5), null))
+    expect(home.open().handle(sign(row(4)))).toMatchObject(refusal)
+    expect(home.open().handle(sign(row(5, 'b')))).toMatchObject(refusal)
+    for (const previous of [null, row(5, 'b'), row(4), row(6)])
+      expect(home.open().handle(sign(row(1000), previous))).toMatchObject(refusal)
+    expect(keeper.handle({ op: 'sign-decision-head', ...row(6) })).toMatchObject({ ok: false, code: 'USAGE' })
+    expect(keeper.handle(sign(row(6)))).toMatchObject({ ok: true })
+  })
+
+  test('is not signed so far ahead that nothing could follow it', () => {
+    using home = createTestHome(template)
+    const keeper = home.open()
+    expect(keeper.handle(sign(row(Number.MAX_SAFE_INTEGER), null))).toMatchObject(refusal)
+    expect(keeper.handle(sign(row(1_000_001), null))).toMatchObject(refusal)
+    expect(keeper.handle(sign(row(1_000_000), null))).toMatchObject({ ok: true })
+  })
+
+  test('is not signed while the record of the last one cannot be read', () => {
+    using home = createTestHome(template)
+    const keeper = home.open()
+    writeFileSync(join(home.folders.keys, 'decision-head.json'), '{}')
+    expect(keeper.handle(sign(row(5), null))).toMatchObject({ ok: false, code: 'KEEPER_FAILED' })
   })
 })
 
@@ -265,6 +299,17 @@ describe('each request', () => {
       { op: 'public-keys', name: null, result: 'ok' },
       { op: 'malformed', name: null, result: 'USAGE' },
     ])
+  })
+
+  test('has its own hourly limit, so that many of one kind stop no other', () => {
+    using home = createTestHome(template)
+    const keeper = home.open()
+    const answers = Array.from({ length: 1001 }, () => keeper.handle({ op: 'public-keys' }))
+    expect(answers.at(-2)).toMatchObject({ ok: true })
+    expect(answers.at(-1)).toMatchObject({ ok: false, code: 'KEEPER_BUSY' })
+    expect(keeper.handle(request('no-pay'))).toMatchObject({ ok: true })
+    const head = { op: 'sign-decision-head', count: 1, hash: 'a'.repeat(64), previous: null }
+    expect(keeper.handle(head)).toMatchObject({ ok: true })
   })
 
   test('may be nested as deeply as a frame can hold', () => {

@@ -11,6 +11,11 @@ describe('text for a terminal', () => {
     ['a zero-width space', 'pay\u200bpal', 'pay\\u{200b}pal'],
     ['a byte order mark', '\ufeffx', '\\u{feff}x'],
     ['a C1 control', 'a\u009b1m', 'a\\u{9b}1m'],
+    ['a variation selector', 'a\ufe0fb', 'a\\u{fe0f}b'],
+    ['a joiner without a shape', 'a\u034fb', 'a\\u{34f}b'],
+    ['a character of private use', 'a\ue000b', 'a\\u{e000}b'],
+    ['a musical format character', 'a\u{1d173}b', 'a\\u{1d173}b'],
+    ['half a character', 'a\ud800b', 'a\\u{d800}b'],
     ['a tag character', 'a\u{e0041}b', 'a\\u{e0041}b'],
   ])('shows %s', (_, text, shown) => {
     expect(escapeUnsafeCharacters(text)).toBe(shown)

@@ -52,7 +52,7 @@ export const BASIC_CLAIMS: Claims = {
     const { commit, leftOut } = await home.turn('t1')
     expect(commit?.files.map(({ path }) => path)).toEqual(['.gitignore', 'keep.log'])
     expect(leftOut[0]).toStartWith('large (101 MiB')
-    expect(leftOut.slice(1).toSorted()).toEqual(['.GIT/x', 'cache/', 'git~1', 'hid/', 'secret', 'x.log'])
+    expect(leftOut.slice(1).toSorted()).toEqual(['.GIT/x', 'cache/', 'git~1', 'hid/', 'pipe', 'secret', 'x.log'])
     await home.bash("chmod 700 hid; chmod 600 secret; rm -r 'git~1' .GIT large pipe hid secret x.log cache")
   },
 

@@ -1,5 +1,5 @@
 import { expect } from 'bun:test'
-import { chmodSync, readdirSync } from 'node:fs'
+import { chmodSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Claims, REASON, turnsOf } from '../workspace-home.ts'
 
@@ -166,5 +166,28 @@ export const TAKING_BACK_CLAIMS: Claims = {
       'link keep',
       false,
     ])
+  },
+
+  'what is put back is as closed as it was, also below ignored folders, and leaves no new folder': async (home) => {
+    await home.bash(
+      `for mode in 600 640 644 750; do echo 1 >$mode; chmod $mode $mode; done; mkdir -p cache/deep mine; echo cache/ >.gitignore
+       echo 1 >cache/deep/stays`,
+    )
+    await home.repo.commitOwnerEdits()
+    await home.bash(
+      `rm 600; for mode in 640 644 750; do echo 2 >$mode; done; chmod 666 640; mkdir -p mine/new; echo x >mine/new/a
+       echo x >cache/deep/new; echo 2 >cache/deep/stays; mkfifo pipe; mkdir -p hid; echo x >hid/a; chmod 000 hid`,
+    )
+    const stored = ['600', '640', '644', '750']
+    const made = ['mine/new/a', 'cache/deep/new', 'pipe', 'hid/a']
+    const review = () => Promise.resolve(new Set([...stored, ...made, 'cache/deep/stays']))
+    const { commit, putBack } = await home.repo.commitTurn({ id: 't1', ...REASON, review })
+    expect([commit, putBack.paths.toSorted(), putBack.kept]).toEqual([
+      null,
+      [...stored, ...made].toSorted(),
+      ['cache/deep/stays'],
+    ])
+    expect(stored.map((path) => statSync(join(home.worktree, path)).mode & 0o777)).toEqual([0o600, 0o640, 0o644, 0o750])
+    expect(['mine', 'mine/new', 'cache/deep/new', 'pipe', 'hid'].filter((path) => home.has(path))).toEqual(['mine'])
   },
 }

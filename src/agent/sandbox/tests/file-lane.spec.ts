@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describeWhen } from '../../../../test/helpers.ts'
 import type { SandboxOutcome, ToolOperation } from '../../agent.types.ts'
 import { FILE_BYTES_MAX } from '../worker/text-file.ts'
-import { createTestSandbox, descendants, plant, whyNoSandbox } from './sandbox-fixture.ts'
+import { createTestSandbox, descendants, plant, TEST_USER, whyNoSandbox } from './sandbox-fixture.ts'
 
 const reason = await whyNoSandbox()
 const describeReal = (name: string, define: () => void): void =>
@@ -42,6 +42,14 @@ describeReal('reading, writing and editing', () => {
     expect(readFileSync(inWorkspace('a/b/c.txt'), 'utf8')).toBe(content)
     expect(statSync(inWorkspace('a/b/c.txt')).mode & 0o777).toBe(0o664)
     expect(statSync(inWorkspace('a/b')).mode & 0o777).toBe(0o775)
+  })
+
+  test('what the system denies is refused with the command by which the owner shares it', async () => {
+    mkdirSync(inWorkspace('mine'))
+    chmodSync(inWorkspace('mine'), TEST_USER ? 0o755 : 0o555)
+    const group = TEST_USER?.gid ?? process.getgid?.()
+    expectRefusal(await run(write('/workspace/mine/a', 'x')), `chgrp -R ${group} PATH && chmod -R g+rwX PATH`)
+    chmodSync(inWorkspace('mine'), 0o755)
   })
 
   test('a file of any bytes comes back as it was stored, and is stored nowhere else', async () => {

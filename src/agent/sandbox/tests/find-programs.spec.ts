@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { NodeError } from '../../../utils/node-error.ts'
-import { requireKernel, requireProgram } from '../find-programs.ts'
+import { isConfinedProgram, requireKernel, requireProgram } from '../find-programs.ts'
 
 const faultOf = (run: () => unknown): NodeError | null => {
   try {
@@ -33,5 +36,28 @@ describe('what the host must have', () => {
       code: 'SANDBOX_UNAVAILABLE',
       hint: 'apt-get install bubblewrap',
     })
+  })
+})
+
+describe('a program of the sandbox', () => {
+  const user = { uid: 12_345, gid: 12_345 }
+
+  test('is one of the system that its user can run', () => {
+    expect([isConfinedProgram('/usr/bin/env', user), isConfinedProgram('/usr/bin/env', null)]).toEqual([true, true])
+  })
+
+  test('is no folder, nothing that is missing, and nothing that the sandbox does not show', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'plaited-programs-'))
+    writeFileSync(join(folder, 'git'), '', { mode: 0o755 })
+    const paths = [
+      '/usr/bin',
+      '/usr/bin/no-such-program',
+      '/usr/bin/env/x',
+      '/usr/share/../../etc/x',
+      join(folder, 'git'),
+    ]
+    const usable = paths.filter((path) => isConfinedProgram(path, null) || isConfinedProgram(path, user))
+    rmSync(folder, { recursive: true })
+    expect(usable).toEqual([])
   })
 })

@@ -8,7 +8,7 @@
  */
 import { dlopen, FFIType, ptr, read } from 'bun:ffi'
 import { closeSync, constants, openSync } from 'node:fs'
-import { Refusal } from './refusal.ts'
+import { deniedReason, Refusal } from './refusal.ts'
 
 const ROOT = '/workspace'
 /** PATH_MAX, the terminating zero included. */
@@ -153,12 +153,12 @@ const loadLibc = () => {
 // <asm-generic/errno.h>
 export const ENOENT = 2
 const EAGAIN = 11
+const EACCES = 13
 const EEXIST = 17
 const REASONS: Readonly<Record<number, string>> = {
   1: 'not permitted',
   [ENOENT]: 'no such file or folder',
   6: 'it is not a regular file',
-  13: 'permission denied',
   16: 'it is read-only here',
   18: 'it leads outside of the workspace',
   20: 'a part of it is not a folder',
@@ -170,4 +170,7 @@ const REASONS: Readonly<Record<number, string>> = {
   122: 'the disk quota is used up',
 }
 
-const refusalOf = (errno: number): Refusal => new Refusal(REASONS[errno] ?? `the system answers error ${errno}`, errno)
+const refusalOf = (errno: number): Refusal => {
+  const denied = errno === EACCES ? deniedReason(process.getgid?.() ?? 0) : null
+  return new Refusal(denied ?? REASONS[errno] ?? `the system answers error ${errno}`, errno)
+}

@@ -23,6 +23,8 @@ import type { Applied, GitEngine, Look } from '../engine.types.ts'
 import { OUTPUT_FOLDER } from '../git-dir.ts'
 import { AGENT, GIT_DIR_INSIDE, type Identity, OWNER, WORKTREE_INSIDE } from '../git-environment.ts'
 import { FILE_BYTES_MAX, nameLeftOut } from '../large-files.ts'
+import { planPutBack } from '../put-back.ts'
+import { surveyWorktree } from '../survey-worktree.ts'
 import type { Request, Signature, UnusableAnswer } from './program/program.types.ts'
 
 const PROGRAM_INSIDE = '/opt/plaited/git'
@@ -89,6 +91,7 @@ export const createIsomorphicGit = (options: Options): GitEngine => {
       const shown = { ...seen, unseen: unseen.filter((path) => path !== OUTPUT_FOLDER) }
       return actOn(shown, { ask, main, signedBy })
     },
+    survey: (before) => surveyWorktree(options.run, before),
     takeBack: (request) => apply({ kind: 'take-back', ...request, signature: signedBy(OWNER) }),
     restore: (request) => apply({ kind: 'restore', ...request, signature: signedBy(OWNER) }),
     diff: async (shas) => {
@@ -115,10 +118,10 @@ const actOn = (
       return { path: decodeRecord(path), change, bytes, executable, ignored: false }
     }),
     unseen: seen.unseen.map(decodeRecord),
-    putBack: async (wanted) => {
-      const known = [...differing.map(({ path }) => path), ...seen.unseen.map(withoutSlash)]
-      const paths = known.filter((path) => wanted.has(decodeRecord(path)))
-      await ask({ kind: 'put-back', main, paths }, { writes: true, answer: z.null() })
+    putBack: async (wanted, before) => {
+      const known = differing.map(({ path }) => path)
+      const { files, empties } = planPutBack(wanted, { ...before, known })
+      await ask({ kind: 'put-back', main, files, empties }, { writes: true, answer: z.null() })
     },
     commit: async ({ author, messageOf }) => {
       const leftOut = leftOutOf(seen)
@@ -138,8 +141,6 @@ const leftOutOf = ({ leftOut, unseen }: Seen): readonly string[] => {
   )
   return nameLeftOut(new Map(large), [...leftOut.map(({ path }) => path), ...unseen].map(decodeRecord))
 }
-
-const withoutSlash = (path: string): string => path.replace(/\/$/, '')
 
 type Ask = <Answer>(
   request: Request,

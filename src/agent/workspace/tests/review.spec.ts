@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -111,9 +112,9 @@ describe('an ignored file', () => {
     using fixture = await begun(IGNORE)
     await fixture.write('.env', 'x')
     await fixture.write('secrets/key', 'x')
-    const { asked, putBack, leftOut } = await reviewed(fixture, '.env', 'secrets')
+    const { asked, putBack, leftOut } = await reviewed(fixture, '.env', 'secrets/key')
     expect(asked.get('.env')).toEqual({ path: '.env', change: 'added', bytes: 1, executable: false, ignored: true })
-    expect(putBack.paths.toSorted()).toEqual(['.env', 'secrets'])
+    expect(putBack.paths.toSorted()).toEqual(['.env', 'secrets/key'])
     expect([existsSync(fixture.at('.env')), existsSync(fixture.at('secrets')), leftOut]).toEqual([false, false, []])
   })
 
@@ -138,9 +139,122 @@ describe('an ignored file', () => {
     using fixture = await begun(IGNORE, ['.env', 'mine'], ['secrets/key', 'mine'])
     rmSync(fixture.at('.gitignore'))
     const { asked, putBack } = await reviewed(fixture, '.env', 'secrets/key')
-    expect([...asked.keys()]).toEqual(['.gitignore', 'secrets/key'])
-    expect(putBack).toEqual({ paths: [], kept: ['secrets/key'] })
+    expect([...asked.keys()]).toEqual(['.gitignore'])
+    expect(putBack).toEqual({ paths: [], kept: [] })
     expect([await fixture.read('.env'), await fixture.read('secrets/key')]).toEqual(['mine', 'mine'])
+  })
+})
+
+describe('a file in an ignored folder', () => {
+  const IGNORE = ['.gitignore', 'cache/\n'] as const
+  const TOO_MANY = 5_001
+
+  test('is asked about by its own name: new ones go, others are named when they changed or went', async () => {
+    using fixture = await begun(IGNORE, ['cache/a', '1'], ['cache/deep/b', '1'], ['cache/c', '1'])
+    await fixture.write('cache/a', '2')
+    rmSync(fixture.at('cache/deep/b'))
+    await fixture.write('cache/deep/er/d', '2')
+    const paths = ['cache/a', 'cache/deep/b', 'cache/deep/er/d']
+    const { asked, putBack } = await reviewed(fixture, ...paths)
+    expect([...asked.values()].map(({ path, change }) => [path, change])).toEqual([
+      ['cache/a', 'modified'],
+      ['cache/deep/b', 'deleted'],
+      ['cache/deep/er/d', 'added'],
+    ])
+    expect(putBack).toEqual({ paths: ['cache/deep/er/d'], kept: ['cache/a', 'cache/deep/b'] })
+    expect([existsSync(fixture.at('cache/deep/er')), existsSync(fixture.at('cache/deep'))]).toEqual([false, true])
+  })
+
+  test('is not followed through a link to a folder', async () => {
+    using fixture = await begun(['.gitignore', 'cache\n'], ['elsewhere/a', '1'])
+    symlinkSync('elsewhere', fixture.at('cache'))
+    const { asked } = await reviewed(fixture)
+    expect([...asked.keys()]).toEqual(['cache'])
+  })
+
+  test('counts as its folder where there are too many, and nothing of the owner is removed for that', async () => {
+    using fixture = await begun(IGNORE, ['cache/mine', '1'])
+    for (let index = 0; index < TOO_MANY; index++) writeFileSync(fixture.at(`cache/${index}`), '')
+    const { asked, putBack } = await reviewed(fixture, 'cache')
+    expect([...asked.values()].map(({ path, change }) => [path, change])).toEqual([['cache', 'modified']])
+    expect(putBack).toEqual({ paths: [], kept: ['cache'] })
+    expect(await fixture.read('cache/mine')).toBe('1')
+  })
+
+  test('is nobody’s change when others went and now all of them fit', async () => {
+    using fixture = await begun(IGNORE, ['cache/mine', '1'])
+    for (let index = 0; index < TOO_MANY; index++) writeFileSync(fixture.at(`cache/${index}`), '')
+    await fixture.repo.commitOwnerEdits()
+    for (let index = 0; index < TOO_MANY; index++) rmSync(fixture.at(`cache/${index}`))
+    const { asked, putBack } = await reviewed(fixture, 'cache', 'cache/mine')
+    expect([...asked.keys()]).toEqual(['cache'])
+    expect([putBack.paths, existsSync(fixture.at('cache/mine'))]).toEqual([[], true])
+  })
+})
+
+describe('a file that is put back', () => {
+  test('is as closed as it was, whatever became of it, and never wider', async () => {
+    const modes = { a: 0o600, b: 0o640, c: 0o400, d: 0o644, 'e.sh': 0o700, 'f.sh': 0o755 }
+    const names = Object.keys(modes)
+    using fixture = await begun()
+    for (const name of names) await fixture.write(name, '1')
+    for (const [name, mode] of Object.entries(modes)) chmodSync(fixture.at(name), mode)
+    await fixture.repo.commitOwnerEdits()
+    for (const name of names) {
+      rmSync(fixture.at(name))
+      if (name !== 'a') await fixture.write(name, '2')
+    }
+    const { putBack } = await reviewed(fixture, ...names)
+    expect(putBack.paths.toSorted()).toEqual(names)
+    const found = names.map((name) => [name, statSync(fixture.at(name)).mode & 0o777] as const)
+    expect(Object.fromEntries(found)).toEqual(modes)
+  })
+
+  test('is closed to others where nobody knows how it was', async () => {
+    using fixture = await begun(['a', '1'])
+    const again = { ...fixture, repo: fixture.reopen() }
+    await fixture.write('a', '2')
+    await reviewed(again, 'a')
+    expect([await fixture.read('a'), statSync(fixture.at('a')).mode & 0o777]).toEqual(['1', 0o600])
+  })
+
+  test('leaves no folder that was made for it, and those that were there', async () => {
+    using fixture = await begun()
+    mkdirSync(fixture.at('mine/empty'), { recursive: true })
+    await fixture.repo.commitOwnerEdits()
+    await fixture.write('mine/empty/new/a', '1')
+    await fixture.write('made/for/a', '1')
+    await reviewed(fixture, 'mine/empty/new/a', 'made/for/a')
+    const left = ['made', 'mine/empty/new', 'mine/empty'].filter((path) => existsSync(fixture.at(path)))
+    expect(left).toEqual(['mine/empty'])
+  })
+})
+
+describe('what git does not see', () => {
+  test('is judged by its name and named: a FIFO, and the .git of a nested repository', async () => {
+    using fixture = await begun()
+    Bun.spawnSync(['sh', '-c', 'mkfifo bad.env kept; mkdir sub; git init -q sub; echo x >sub/a'], {
+      cwd: fixture.worktree,
+    })
+    const { asked, putBack, leftOut } = await reviewed(fixture, 'bad.env')
+    expect([...asked.keys()].toSorted()).toEqual(['bad.env', 'kept', 'sub/a'])
+    expect([putBack.paths, existsSync(fixture.at('bad.env'))]).toEqual([['bad.env'], false])
+    expect(leftOut).toEqual(['kept', 'sub/.git'])
+  })
+
+  test('is opened for the look: a folder that a command closed, and no folder of the owner', async () => {
+    using fixture = await begun(['hid/old.env', '1'])
+    mkdirSync(fixture.at('private'), { mode: 0o000 })
+    await fixture.repo.commitOwnerEdits()
+    await fixture.write('hid/old.env', '2')
+    await fixture.write('hid/in/new.env', '2')
+    for (const path of ['hid/in', 'hid']) chmodSync(fixture.at(path), 0o000)
+    const { asked, putBack, commit } = await reviewed(fixture, 'hid/old.env', 'hid/in/new.env')
+    expect([...asked.keys()].toSorted()).toEqual(['hid/in/new.env', 'hid/old.env'])
+    expect([putBack.kept, commit, await fixture.read('hid/old.env')]).toEqual([[], null, '1'])
+    expect(statSync(fixture.at('private')).mode & 0o777).toBe(0)
+    chmodSync(fixture.at('private'), 0o700) // so that it can be removed
+    expect(statSync(fixture.at('hid')).mode & 0o700).toBe(0o700)
   })
 })
 
@@ -190,7 +304,15 @@ describe('a file over the limit', () => {
 test('whole outputs that the sandbox keeps are neither committed nor told', async () => {
   using fixture = await begun()
   await fixture.write('.plaited/out/1.txt', 'long')
-  expect(await reviewed(fixture)).toMatchObject({ commit: null, leftOut: [] })
+  const { asked, ...result } = await reviewed(fixture)
+  expect([result, [...asked.keys()]]).toMatchObject([{ commit: null, leftOut: [] }, []])
+})
+
+test('what else is put beside whole outputs is judged', async () => {
+  using fixture = await begun()
+  await fixture.write('.plaited/out/x.env', 'hidden')
+  expect((await reviewed(fixture, '.plaited/out/x.env')).putBack.paths).toEqual(['.plaited/out/x.env'])
+  expect(existsSync(fixture.at('.plaited/out/x.env'))).toBe(false)
 })
 
 test('1,000 refused files are put back in one go', async () => {

@@ -71,6 +71,19 @@ describe('undo', () => {
     expect(fixture.faults()).toBe('')
   })
 
+  test('that a conflict stops names the next turn that it could take back', async () => {
+    using fixture = await opened()
+    for (const turn of ['t1', 't2', 't3']) {
+      await fixture.write(turn, 'turn\n')
+      await fixture.turn(turn)
+    }
+    await fixture.repo.undo('t2')
+    await fixture.write('t3', 'later\n')
+    const stuck = { code: 'WORKSPACE_CONFLICT', hint: expect.stringMatching(/: undo t1 \(chore: add t1\)$/) }
+    await expect(fixture.repo.undo(null)).rejects.toMatchObject(stuck)
+    expect((await fixture.repo.undo('t1')).undone.turn).toBe('t1')
+  })
+
   test('never overwrites a file that git does not know', async () => {
     using fixture = await opened()
     await fixture.write('keep.log', 'stored\n')

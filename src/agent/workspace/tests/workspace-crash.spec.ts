@@ -146,6 +146,22 @@ describe('a lock', () => {
   })
 })
 
+test('half-written objects of a git that was killed are removed at the next start, and no fresh ones', async () => {
+  using fixture = await createOpenedFixture()
+  await fixture.write('a', '1')
+  await fixture.turn('t1')
+  const folder = fixture.ownerGit('rev-parse', 'HEAD').slice(0, 2)
+  const [old, pack, fresh] = [`${folder}/tmp_obj_a`, 'pack/tmp_pack_a', `${folder}/tmp_obj_b`].map((name) => {
+    const path = join(fixture.gitDir, 'objects', name)
+    writeFileSync(path, 'half')
+    return path
+  })
+  utimesSync(`${fresh}`, 2_000_000_000, 2_000_000_000) // the fixture's clock is before
+  await fixture.reopen().open()
+  expect([old, pack, fresh].map((path) => existsSync(`${path}`))).toEqual([false, false, true])
+  expect(fixture.ownerGit('show', 'HEAD:a')).toBe('1')
+})
+
 describe('without a sandbox', () => {
   const unavailable: RunConfined = () =>
     Promise.reject(new NodeError('SANDBOX_UNAVAILABLE', 'there is no sandbox', { hint: 'install bubblewrap' }))

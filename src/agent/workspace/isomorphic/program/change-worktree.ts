@@ -70,17 +70,22 @@ const goBack = async (undo: readonly (() => Promise<void>)[], because: unknown):
   if (failed.length > 0) throw new AggregateError([because, ...failed], 'files could not be put back')
 }
 
-/** Gives one path of the worktree what is stored, whatever is there; null removes it. */
-export const forcePath = async (tools: Tools, path: string, stored: Stored | null): Promise<void> => {
+/** Gives one path of the worktree what is stored, with a mode no wider than `permissions`; null removes it. */
+export const forcePath = async (
+  tools: Tools,
+  path: string,
+  stored: Stored | null,
+  permissions?: number,
+): Promise<void> => {
   const place = await stateAt(tools, path)
   if (place === 'folder') await tools.worktree.inParent(path, (at) => fs.rmSync(at, { recursive: true }))
   if (stored === null) {
     if (place === 'file') await tools.worktree.inParent(path, (at) => fs.unlinkSync(at))
-    return removeEmptied(tools, [path], [])
+    return
   }
   for (const folder of foldersAbove(path))
     if ((await stateAt(tools, folder)) === 'file') await tools.worktree.inParent(folder, (at) => fs.unlinkSync(at))
-  const name = await stage(tools, stored)
+  const name = await stage(tools, stored, permissions)
   await makeFolders(tools, path, [])
   await moveIn(tools, name, path)
 }
@@ -147,10 +152,10 @@ const goesWhole = async (tools: Tools, folder: string, going: ReadonlySet<string
 }
 
 /** Writes content under a name of our own, which the git dir's excludes know, at the top of the worktree. */
-const stage = async ({ worktree, objects }: Tools, { mode, oid }: Stored): Promise<string> => {
+const stage = async ({ worktree, objects }: Tools, { mode, oid }: Stored, permissions?: number): Promise<string> => {
   const content = await objects.read(oid, 'blob')
   const name = `.plaited-${randomUUID()}`
-  await worktree.inFolder('', (at) => createContent(at(name), mode, content))
+  await worktree.inFolder('', (at) => createContent(at(name), { mode, content, permissions }))
   return name
 }
 
@@ -219,7 +224,12 @@ const removeEmptied = async (tools: Tools, gone: readonly string[], undo: (() =>
   for (const folder of [...folders].sort((a, b) => b.length - a.length)) await removeIfEmpty(tools, folder, undo)
 }
 
-const removeIfEmpty = async ({ worktree }: Tools, folder: string, undo: (() => Promise<void>)[]): Promise<void> => {
+/** Removes a folder unless something is in it or it cannot be removed. */
+export const removeIfEmpty = async (
+  { worktree }: Tools,
+  folder: string,
+  undo: (() => Promise<void>)[],
+): Promise<void> => {
   try {
     await worktree.inFolder(folderOf(folder), (at) => fs.rmdirSync(at(nameOf(folder))))
   } catch (error) {

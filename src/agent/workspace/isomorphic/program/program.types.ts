@@ -25,8 +25,13 @@ export type Request =
   | ({ readonly kind: 'commit'; readonly tree: string } & NewCommit)
   | ({ readonly kind: 'take-back'; readonly sha: string } & NewCommit)
   | ({ readonly kind: 'restore'; readonly path: string; readonly from: string } & NewCommit)
-  /** `paths` as `look` gave them. */
-  | { readonly kind: 'put-back'; readonly main: string; readonly paths: readonly string[] }
+  /** Paths as `look` gave them; `empties` are folders that may go when nothing is left in them, deepest first. */
+  | {
+      readonly kind: 'put-back'
+      readonly main: string
+      readonly files: readonly { readonly path: string; readonly mode: number }[]
+      readonly empties: readonly string[]
+    }
   | { readonly kind: 'diff'; readonly shas: readonly string[]; readonly bytesMax: number }
 
 export type CommitAnswer = {

@@ -72,12 +72,19 @@ export const readContent = (place: Buffer, mode: number): Uint8Array => {
 }
 
 /** Makes a new file or link; never replaces one. What was begun and failed is removed again. */
-export const createContent = (place: Buffer, mode: number, content: Uint8Array): void => {
+export const createContent = (
+  place: Buffer,
+  {
+    mode,
+    content,
+    permissions = 0o777,
+  }: { readonly mode: number; readonly content: Uint8Array; readonly permissions: number | undefined },
+): void => {
   if (mode === MODE.link) {
     fs.symlinkSync(Buffer.from(content), place)
     return
   }
-  const file = fs.openSync(place, NEW_FILE, mode === MODE.program ? 0o777 : 0o666)
+  const file = fs.openSync(place, NEW_FILE, permissions & (mode === MODE.program ? 0o777 : 0o666))
   try {
     fs.writeFileSync(file, content)
   } catch (error) {
