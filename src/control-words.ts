@@ -5,6 +5,7 @@ import type { BudgetExtension } from './agent/ledger.types.ts'
 import type { OpenQuestion } from './agent/questions.ts'
 import {
   describeBudget,
+  describeDiff,
   describeLog,
   describeQuestions,
   describeRestore,
@@ -29,6 +30,8 @@ export type ControlWord =
   | 'redo'
   | `restore ${string}@${string}`
   | 'log'
+  | 'diff'
+  | `diff ${string}`
   | 'help'
   | 'budget'
   | `budget +${string}`
@@ -54,6 +57,7 @@ const WORDS: ReadonlyMap<string, ControlWord> = new Map([
   ['undo the last change', 'undo'],
   ['redo', 'redo'],
   ['log', 'log'],
+  ['diff', 'diff'],
   ['budget', 'budget'],
   ['help', 'help'],
 ])
@@ -67,6 +71,7 @@ const HELP = `I answer these words myself, without the model:
   redo       take back the last undo
   restore    "restore FILE@TURN" brings a file back to what it was after that turn
   log        the last turns that changed something
+  diff       what the last turn changed, line by line; "diff TURN" shows that turn
   budget     what is spent; "budget +2 today" or "budget +10 this month" raises a cap
 Everything else goes to the model; said while I work, it steers what I do.`
 
@@ -81,11 +86,11 @@ export const parseControlWord = (text: string): ControlWord | null => {
   const word = given.toLowerCase().replace(/ +/g, ' ')
   const code = parseConfirmationCode(text)
   if (code !== null) return `confirm ${code}`
-  return WORDS.get(word) ?? (isExtensionWord(word) || isUndoWord(word) ? word : parseRestoreWord(given))
+  return WORDS.get(word) ?? (isExtensionWord(word) || isTurnWord(word) ? word : parseRestoreWord(given))
 }
 
 /** Only what is shaped like the id of a turn: "undo the header" is for the model. */
-const isUndoWord = (word: string): word is `undo ${string}` => /^undo t[0-9a-f]{12}$/.test(word)
+const isTurnWord = (word: string): word is `${'undo' | 'diff'} ${string}` => /^(undo|diff) t[0-9a-f]{12}$/.test(word)
 
 /** The name of the file keeps its case and may hold blanks and an @. */
 const parseRestoreWord = (text: string): ControlWord | null => {
@@ -127,7 +132,7 @@ export const parseExtension = (text: string): BudgetExtension | null => {
  */
 export const answerControlWord = async (
   word: ControlWord,
-  operations: Pick<Operations, 'status' | 'undo' | 'redo' | 'restore' | 'log' | 'budget' | 'resume'> & {
+  operations: Pick<Operations, 'status' | 'undo' | 'redo' | 'restore' | 'log' | 'diff' | 'budget' | 'resume'> & {
     readonly questions: AskedHere
   },
 ): Promise<string> => {
@@ -151,6 +156,8 @@ export const answerControlWord = async (
         return describeUndo(await operations.redo())
       case 'log':
         return describeLog(await operations.log(LOG_TURNS_SHOWN))
+      case 'diff':
+        return describeDiff(null, await operations.diff(null))
       case 'help':
         return HELP
       case 'budget':
@@ -165,12 +172,13 @@ export const answerControlWord = async (
 }
 
 const answerWordWithArguments = async (
-  word: `confirm ${string}` | `undo ${string}` | `restore ${string}` | `budget +${string}`,
-  operations: Pick<Operations, 'undo' | 'restore' | 'budget'> & { readonly questions: AskedHere },
+  word: `confirm ${string}` | `undo ${string}` | `diff ${string}` | `restore ${string}` | `budget +${string}`,
+  operations: Pick<Operations, 'undo' | 'diff' | 'restore' | 'budget'> & { readonly questions: AskedHere },
 ): Promise<string> => {
   const argument = word.slice(word.indexOf(' ') + 1)
   if (word.startsWith('confirm ')) return confirmCode(argument, operations.questions)
   if (word.startsWith('undo ')) return describeUndo(await operations.undo(argument))
+  if (word.startsWith('diff ')) return describeDiff(argument, await operations.diff(argument))
   const file = word.startsWith('restore ') ? parseRestore(argument) : null
   return file ? describeRestore(await operations.restore(file)) : extendBudget(argument, operations)
 }

@@ -111,6 +111,19 @@ export const describeUndo = ({ undone, commit, diffStat, lost, lasting }: UndoRe
 export const describeRestore = ({ commit, diffStat }: Awaited<ReturnType<WorkspaceRepo['restore']>>): string =>
   `Restored ${commit.files.map(({ path }) => path).join(', ')}, as commit ${shortSha(commit.sha)}. 'undo' takes it back.\n${diffStat.trimEnd()}`
 
+/** Characters of a diff in a chat: three messages of a channel that takes 1,000 in one. */
+const DIFF_SHOWN_MAX = 2_800
+
+/** What a turn changed, for a chat: the command of the same name shows the whole. */
+export const describeDiff = (turn: string | null, diff: string): string => {
+  if (diff === '') return turn ? `No turn ${turn} changed anything.` : 'No turn has changed anything yet.'
+  const shown = escapeUnsafeCharacters(diff)
+  if (shown.length <= DIFF_SHOWN_MAX) return shown.trimEnd()
+  const lineEnd = shown.lastIndexOf('\n', DIFF_SHOWN_MAX)
+  const cut = shown.slice(0, lineEnd > 0 ? lineEnd : DIFF_SHOWN_MAX)
+  return `${cut}\n... ${shown.length - cut.length} more characters: 'plaited diff${turn ? ` ${turn}` : ''}' shows them.`
+}
+
 export const describeLog = (commits: readonly RecordedCommit[]): string => {
   if (commits.length === 0) return 'No turn has changed anything yet.'
   const takenBackBy = new Map(commits.map(({ sha, undoneBy }) => [sha, undoneBy]))

@@ -19,7 +19,7 @@ const converse = (
     answerControlWord: (parts) => (word, intent) =>
       answerControlWord(word, {
         status: unused,
-        ...{ undo: unused, redo: unused, restore: unused },
+        ...{ undo: unused, redo: unused, restore: unused, diff: unused },
         log: unused,
         resume: unused,
         questions: { open: () => [], confirm: async () => null, deny: () => [] },

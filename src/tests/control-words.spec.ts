@@ -16,6 +16,8 @@ describe('a control word', () => {
     ['Redo!', 'redo'],
     ['restore Notes/My @ File.md@t0123456789ab.', 'restore Notes/My @ File.md@t0123456789ab'],
     ['log', 'log'],
+    ['Diff', 'diff'],
+    ['diff t0123456789ab', 'diff t0123456789ab'],
     ['/help', 'help'],
     ['/budget', 'budget'],
     ['Budget +2 Today!', 'budget +2 today'],
@@ -41,6 +43,8 @@ describe('a control word', () => {
     'do not undo',
     'undo the header',
     'undo t123',
+    'diff of these two',
+    'diff t123',
     'redo it nicer',
     'restore a.md',
     'restore a.md@yesterday',
@@ -79,6 +83,7 @@ describe('a control word', () => {
     redo: () => Promise.reject(new NodeError('NOTHING_TO_REDO', 'there is nothing to redo')),
     restore: () => Promise.reject(new NodeError('TURN_UNKNOWN', 'there is no such turn')),
     log: async () => [],
+    diff: async () => '',
     resume: async () => false,
     questions: { open: () => [], confirm: async () => null, deny: () => [] },
     budget: () => Promise.reject(new NodeError('CONTROL_REFUSED', 'enough', { hint: 'sleep on it' })),
@@ -89,7 +94,21 @@ describe('a control word', () => {
     expect(await answerControlWord('redo', nothing)).toBe('there is nothing to redo')
     expect(await answerControlWord('restore a@b@t0123456789ab', nothing)).toBe('there is no such turn')
     expect(await answerControlWord('log', nothing)).toBe('No turn has changed anything yet.')
+    expect(await answerControlWord('diff', nothing)).toBe('No turn has changed anything yet.')
+    expect(await answerControlWord('diff t0123456789ab', nothing)).toBe('No turn t0123456789ab changed anything.')
     expect(await answerControlWord('budget +2 today', nothing)).toBe('enough (sleep on it)')
+  })
+
+  test('shows a diff without what a terminal obeys, cut at a line, and says how to see the rest', async () => {
+    const ofSize = (lines: number) => ({ ...nothing, diff: async () => `+\u001b[2Jforged\n${'+more\n'.repeat(lines)}` })
+    const whole = await answerControlWord('diff', ofSize(2))
+    expect(whole).toEndWith('forged\n+more\n+more')
+    expect(whole).not.toContain('\u001b')
+    const oneLine = { ...nothing, diff: async () => 'x'.repeat(9_000) }
+    expect(await answerControlWord('diff', oneLine)).toMatch(/^x{2800}\n\.\.\. 6200 more/)
+    const cut = await answerControlWord('diff t0123456789ab', ofSize(10_000))
+    expect(cut.length).toBeLessThan(3_000)
+    expect(cut).toMatch(/\n\+more\n\.\.\. 5\d{4} more characters: 'plaited diff t0123456789ab' shows them\.$/)
   })
 
   test('does not hide a fault of the node itself', async () => {
@@ -153,7 +172,7 @@ describe('an extension of a budget', () => {
     const asked: Parameters<Operations['budget']>[0][] = []
     const unused = () => Promise.reject(new TypeError('not asked'))
     const operations = {
-      ...{ status: unused, undo: unused, redo: unused, restore: unused, log: unused, resume: unused },
+      ...{ status: unused, undo: unused, redo: unused, restore: unused, log: unused, diff: unused, resume: unused },
       questions: { open: () => [], confirm: async () => null, deny: () => [] },
       budget: async (extension: Parameters<Operations['budget']>[0]) => {
         asked.push(extension)
@@ -181,7 +200,7 @@ describe('an extension of a budget', () => {
   })
 
   test('may be answered beside a turn, and again after a crash, unlike those that change the workspace', () => {
-    const words = ['budget +2 today', 'budget', 'status', 'undo', 'redo', 'restore a@t000000000000'] as const
+    const words = ['budget +2 today', 'budget', 'status', 'diff', 'undo', 'redo', 'restore a@t000000000000'] as const
     expect(words.filter(needsLane)).toEqual(['undo', 'redo', 'restore a@t000000000000'])
   })
 })

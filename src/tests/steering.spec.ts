@@ -127,14 +127,14 @@ describe('a control word', () => {
     await model.asked
     channel.receive('m2', 'a follow-up')
     channel.receive('m3', 'undo')
-    for (const word of ['status', 'budget', 'questions', 'log', 'help', 'resume']) {
+    for (const word of ['status', 'budget', 'questions', 'log', 'diff', 'help', 'resume']) {
       channel.receive(word, word)
       expect((await channel.replyTo(word)).text).toBe(`answer to ${word}`)
     }
     model.go()
     await channel.replyTo('m2')
     await end()
-    expect(channel.sent.slice(6).map(({ replyTo }) => replyTo)).toEqual(['m1', 'm3', 'm2'])
+    expect(channel.sent.slice(7).map(({ replyTo }) => replyTo)).toEqual(['m1', 'm3', 'm2'])
   })
 
   test('answered beside a turn is no part of what the model reads in that turn', async () => {
