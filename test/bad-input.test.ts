@@ -16,22 +16,40 @@ const expectFault = (finished: { exitCode: number; stderr: string }, exitCode: n
 const chat = (home: string, environment: Readonly<Record<string, string>> = {}) =>
   plaited(['chat', '--home', home], { stdin: 'write a.txt: one\n', environment })
 
+const READ_QUESTION = '{"type":"permission:file:read","detail":{"path":"a"}}'
+
 describe('rules', () => {
   test.each([
     ['illegal', 'export const x = 1', /extra\.ts:1/],
     ['hostile', `import { x } from './evil.ts' with { type: 'macro' }\nexport const y = x()`, /extra\.ts:1/],
-    ['not text', Buffer.from([0xff, 0xfe, 0x00]), /extra\.ts/],
     ['empty', '', /extra\.ts/],
-  ])('an %s rule file stops the node before any tool can run', async (_, source, words) => {
+  ])('beside an %s rule file the node starts only to say so: no tool runs', async (_, source, words) => {
+    using home = temporaryHome()
+    expect((await plaited(['chat', '--home', home.path], { stdin: 'help\n' })).exitCode).toBe(0) // signs the rules
+    writeFileSync(join(home.path, 'data/constraints/extra.ts'), source)
+    const told = await chat(home.path)
+    expect(told.stdout).toContain('blocked  write a.txt')
+    expect(told.stdout).toMatch(words)
+    expect(told.stderr).toMatch(/no tool runs, .*extra\.ts was never signed \(move it elsewhere/)
+    expect(existsSync(join(home.path, 'workspace/a.txt'))).toBe(false)
+    expectFault(await plaited(['decide', '--home', home.path, READ_QUESTION]), 78, words)
+    rmSync(join(home.path, 'data/constraints/extra.ts'))
+    expect((await chat(home.path)).stdout).toContain('wrote a.txt')
+  })
+
+  test('an illegal file among rules that were never signed stops the node: nothing is known to hold', async () => {
     using home = temporaryHome()
     expect((await plaited(['constrain', 'list', '--home', home.path])).exitCode).toBe(0)
-    writeFileSync(join(home.path, 'data/constraints/extra.ts'), source)
-    for (const finished of [
-      await chat(home.path),
-      await plaited(['decide', '--home', home.path, '{"type":"permission:file:read","detail":{"path":"a"}}']),
-    ]) {
-      expectFault(finished, 78, words)
-    }
+    writeFileSync(join(home.path, 'data/constraints/extra.ts'), 'export const x = 1')
+    expectFault(await chat(home.path), 78, /extra\.ts:1/)
+  })
+
+  test('what is no text stops the node before any tool can run', async () => {
+    using home = temporaryHome()
+    expect((await plaited(['constrain', 'list', '--home', home.path])).exitCode).toBe(0)
+    writeFileSync(join(home.path, 'data/constraints/extra.ts'), Buffer.from([0xff, 0xfe, 0x00]))
+    expectFault(await chat(home.path), 78, /extra\.ts/)
+    expectFault(await plaited(['decide', '--home', home.path, READ_QUESTION]), 78, /extra\.ts/)
   })
 
   test.each([
@@ -103,6 +121,7 @@ describe('usage', () => {
   test('a turn that never was has no diff', async () => {
     using home = temporaryHome()
     expectFault(await plaited(['diff', 'nope', '--home', home.path]), 1, /no turn "nope"/)
+    expectFault(await plaited(['events', '--turn', 'nope', '--home', home.path]), 1, /no turn "nope"/)
   })
 
   test('a folder piped into a chat is no talk', async () => {

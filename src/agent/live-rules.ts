@@ -5,10 +5,11 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { readHistoryMark } from '../constraint-history/read-history-mark.ts'
+import { readBranch } from '../constraint-history/repository.ts'
 import type { Rule, RuleEvent } from '../constraint-language/rule.types.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { createConstraintEngine, type PermissionGate } from './constraint-engine.ts'
-import { loadRules, loadRulesGently, type RuleSet } from './constraint-store.ts'
+import { loadRules, loadRulesAt, loadRulesGently, type RuleSet } from './constraint-store.ts'
 import type { DecisionChain } from './decision-chain.ts'
 import type { PermissionEventBuilder } from './permission-event.ts'
 import type { RulePositions } from './rule-positions.ts'
@@ -25,10 +26,26 @@ export type LiveRules = {
 export const createLiveRules = (folder: string): LiveRules =>
   followFolder(folder, { seen: readSignature(folder), ruleSet: loadRules(folder) })
 
-/** As `createLiveRules`, while the process answers others. */
+/**
+ * As `createLiveRules`, while the process answers others. Of an illegal file only the owner can be told while the node is up:
+ * it starts and refuses everything, beside the rules that were signed last.
+ * @throws {NodeError} as `loadRules`, when nothing signed is legal either.
+ */
 export const openLiveRules = async (folder: string): Promise<LiveRules> => {
   const seen = readSignature(folder) // before: what changes meanwhile is loaded again
-  return followFolder(folder, { seen, ruleSet: await loadRulesGently(folder) })
+  return followFolder(folder, { seen, ruleSet: await loadGentlyOrRefuse(folder) })
+}
+
+const loadGentlyOrRefuse = async (folder: string): Promise<RuleSet> => {
+  try {
+    return await loadRulesGently(folder)
+  } catch (error) {
+    if (!(error instanceof NodeError) || error.code !== 'RULE_ILLEGAL') throw error
+    const head = readBranch(folder)
+    const signed = head === null ? null : loadRulesAt(folder, head)
+    if (signed === null) throw error
+    return refuseUnreadable(signed, error)
+  }
 }
 
 const followFolder = (folder: string, start: { readonly seen: string; readonly ruleSet: RuleSet }): LiveRules => {
@@ -99,12 +116,12 @@ const loadOrRefuse = (folder: string, held: RuleSet): RuleSet => {
     return loadRules(folder)
   } catch (error) {
     if (!(error instanceof NodeError)) throw error
-    return refuseEverything(held, {
-      key: UNREADABLE,
-      sentence: `${error.message} (${error.hint ?? error.code})`,
-    })
+    return refuseUnreadable(held, error)
   }
 }
+
+const refuseUnreadable = (held: RuleSet, { message, hint, code }: NodeError): RuleSet =>
+  refuseEverything(held, { key: UNREADABLE, sentence: `${message} (${hint ?? code})` })
 
 /**
  * Rules that let nothing through but the conversation with the owner, who has to hear of it: what the model then asks for is

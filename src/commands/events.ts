@@ -5,6 +5,7 @@ import { escapeUnsafeCharacters, printableJson } from '../utils/escape-unsafe-ch
 import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'
 import { parseCount } from './parse-count.ts'
+import { requireTurn } from './require-turn.ts'
 import { withRecord } from './with-operations.ts'
 
 /** Rows fetched at a time. */
@@ -22,6 +23,7 @@ export const runEvents: RunCommand = async (invocation) => {
   let after = parseCount(values['after'], { option: '--after', fallback: 0, min: 0, max: Number.MAX_SAFE_INTEGER })
 
   const print = async (record: NodeRecord): Promise<void> => {
+    if (turn !== null && !follows) await requireTurn(record, turn)
     while (!signal.aborted) {
       const events = await record.events({ after, limit: PAGE_ROWS, turn })
       for (const event of events) io.out(`${json ? printableJson(event) : describeEvent(event)}\n`)
