@@ -91,7 +91,7 @@ export const observeHost = ({
     kernel: KERNEL_FIGURES.map((name) => read(`/proc/sys/${name}`)),
     victim: {
       ...Object.fromEntries(
-        /^(?:State|SigIgn|SigBlk|TracerPid|Cpus_allowed):.*$/gm
+        /^(?:State|SigIgn|TracerPid|Cpus_allowed):.*$/gm
           [Symbol.match](read(`/proc/${victimPid}/status`))
           ?.map((line) => [line.replace(/:.*/, ''), line.replace(/\t[RSD] .*/, '')]) ?? [],
       ),
