@@ -118,7 +118,7 @@ const readStatus = (descriptor: number) => {
       }
       return text.includes('"exit-code"')
     } catch {
-      return false // an unreadable status proves nothing, so the command counts as not executed
+      return true // an unreadable status proves nothing, and a command that may have run is never run again
     } finally {
       innerPid.resolve(null)
       closeSync(descriptor) // Bun never closes an extra 'pipe': one leaked descriptor per call otherwise

@@ -135,6 +135,6 @@ const prepareLanes = async (options: SandboxOptions): Promise<Lanes> => {
     usage,
     groups,
     files: createFileWorker(host),
-    bash: createBashPool(host, { groups, usage }),
+    bash: createBashPool({ host, groups, usage }),
   }
 }

@@ -1,8 +1,9 @@
-/** How the pool uses control groups, shown with groups that only write down what they are asked. */
+/** What the pool makes of sandboxes that are started ahead, and of control groups, which here only write down what they are asked. */
 import { expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { describeWhen } from '../../../../test/helpers.ts'
 import { createBashPool } from '../bash-pool.ts'
+import { WORKSPACE_INSIDE } from '../bubblewrap-arguments.ts'
 import type { CallGroups } from '../call-groups.ts'
 import { prepareHost } from '../prepare-host.ts'
 import { createTestHome, descendants, TEST_USER, whyNoSandbox } from './sandbox-fixture.ts'
@@ -22,12 +23,12 @@ const openPool = async (events: ReturnType<NonNullable<ReturnType<CallGroups['ho
     close: () => {},
   }
   const host = await prepareHost({ ...home, dropTo: TEST_USER })
-  const pool = createBashPool(host, { groups, usage: { room: () => null } })
+  const pool = createBashPool({ host, groups, usage: { room: () => null } })
   const dispose = async () => {
     await pool.close()
     home.remove()
   }
-  return { pool, held, removed: () => removed, dispose }
+  return { pool, workspace: home.workspace, held, removed: () => removed, dispose }
 }
 
 describeWhen(reason === null, `no sandbox on this host: ${reason}`, 'a call in a control group', () => {
@@ -57,5 +58,41 @@ describeWhen(reason === null, `no sandbox on this host: ${reason}`, 'a call in a
     const refused = await other.pool.run('exit 1', { timeoutMs: 10_000, signal })
     expect(refused).toMatchObject({ exitCode: 1, notes: [expect.stringContaining('256 processes')] })
     await other.dispose()
+  })
+})
+
+const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'latin1').trim()
+
+const isOver = (pid: number): boolean => {
+  try {
+    return /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+  } catch {
+    return true
+  }
+}
+
+describeWhen(reason === null, `no sandbox on this host: ${reason}`, 'a sandbox that was started ahead', () => {
+  test('and could not be built is replaced by a fresh one: the call does not notice', async () => {
+    const { pool, workspace, dispose } = await openPool({ outOfMemory: false, outOfProcesses: false })
+    chmodSync(workspace, 0) // what a command may do while the pool is filled
+    pool.warm()
+    // Without a turn of the loop, so that the pool has not been told of their end.
+    for (const pid of descendants()) while (!isOver(pid));
+    chmodSync(workspace, 0o775)
+    const run = await pool.run('echo fine', { timeoutMs: 10_000, signal })
+    expect(run).toMatchObject({ kind: 'ended', exitCode: 0, stdout: Buffer.from('fine\n') })
+    await dispose()
+  })
+
+  test('is not replaced when it is ended from outside: the script may have run', async () => {
+    const { pool, workspace, dispose } = await openPool({ outOfMemory: false, outOfProcesses: false })
+    const run = pool.run(`echo run >>${WORKSPACE_INSIDE}/runs; sleep 60`, { timeoutMs: 10_000, signal })
+    while (!existsSync(`${workspace}/runs`)) await Bun.sleep(1)
+    const bubblewrap = descendants().find((pid) => nameOf(pid) === 'bwrap' && descendants(pid).length > 1)
+    if (bubblewrap === undefined) throw new Error('no bubblewrap runs the script')
+    process.kill(bubblewrap, 'SIGKILL')
+    expect(await run.catch(({ message }) => message)).toContain('ended from outside')
+    expect(readFileSync(`${workspace}/runs`, 'latin1')).toBe('run\n')
+    await dispose()
   })
 })
