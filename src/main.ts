@@ -41,7 +41,8 @@ export const runService = async (
     disposals.push(control.close)
     log.info('node.ready', { url: http.url })
     onReady({ url: http.url, channels: config.channels })
-    Bun.gc(true) // what the start has left behind is given back: 2 of 93 MB (2026-11-20)
+    // Gives back what the start has left behind: 9 of 93 MB (2026-11-21). Deprecated in the types, with nothing in its place.
+    Bun.shrink()
     await Promise.all([node.serve(signal), logGuards(node.operations, log)])
   } catch (error) {
     log.error('node.failed', { error: toError(error) })
