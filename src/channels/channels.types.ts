@@ -100,7 +100,8 @@ export type Channel = {
   readonly send: (message: OutgoingMessage, signal: AbortSignal) => Promise<{ readonly id: string }>
   /**
    * Looks whether a message whose outcome is unknown has arrived; always asked before such a message is sent again. Null
-   * must mean that it has not. The message is handed in for services that can only be searched by text or `replyTo`.
+   * must mean that it has not; `rejected`, that it can never be known. The message is handed in for services that can only
+   * be searched by text or `replyTo`.
    */
   readonly findSent?: (key: string, message: OutgoingMessage) => Promise<{ readonly id: string } | null>
   /** Shows the sender that the message is stored. What it rejects with is only logged, and nothing waits for it. */

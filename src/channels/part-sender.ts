@@ -10,7 +10,7 @@ import type { Channel, OutgoingMessage } from './channels.types.ts'
 import { REPEAT_MARK } from './lay-out-reply.ts'
 
 /** A service that has not answered after this long may have taken the message or not; also what a shutdown waits for. */
-const SEND_TIME_MAX_MS = 30_000
+const ANSWER_TIME_MAX_MS = 30_000
 /** Copies that may arrive where neither a key nor a look at the channel prevents it: the first, and one marked repeat. */
 const COPIES_MAX = 2
 
@@ -38,7 +38,7 @@ export const createPartSender = ({ outbox, onSent, onAbandoned }: PartSenderPart
 
   const attempt = async (message: OutgoingMessage): Promise<'over' | ChannelError> => {
     outbox.sending(message.key)
-    const result = await sendInTime(channel, message).catch(toChannelError)
+    const result = await inTime(channel, (late) => channel.send(message, late)).catch(toChannelError)
     if (!(result instanceof ChannelError)) {
       outbox.sent(message.key, result.id)
       onSent()
@@ -53,7 +53,10 @@ export const createPartSender = ({ outbox, onSent, onAbandoned }: PartSenderPart
     message: OutgoingMessage,
     findSent: NonNullable<Channel['findSent']>,
   ): Promise<'over' | ChannelError | null> => {
-    const found = await lookFor(findSent, message).catch(toChannelError)
+    const found = await inTime(channel, () => findSent(message.key, message)).catch(toChannelError)
+    // Where it would be can never be looked at again, as in a chat that was left.
+    if (found instanceof ChannelError && found.fault === 'rejected')
+      return abandon(message.key, 'unsure', found.message)
     if (found instanceof ChannelError) return found
     if (found === null) outbox.missing(message.key)
     else outbox.sent(message.key, found.id)
@@ -73,17 +76,14 @@ const toMessage = (reply: Reply, { key, text }: ReplyPart): OutgoingMessage => (
   ...{ key, kind: reply.kind, to: reply.to, replyTo: reply.replyTo, answers: reply.answers, text, repeat: false },
 })
 
-const lookFor = async (findSent: NonNullable<Channel['findSent']>, message: OutgoingMessage) =>
-  findSent(message.key, message)
-
-/** An adapter that does not look at the signal does not hold up the others either. */
-const sendInTime = async (channel: Channel, message: OutgoingMessage): Promise<{ readonly id: string }> => {
-  const late = AbortSignal.timeout(SEND_TIME_MAX_MS)
+/** An adapter that does not look at the signal, or gets none, does not hold up what comes after. */
+const inTime = async <T>({ name }: Channel, ask: (late: AbortSignal) => Promise<T>): Promise<T> => {
+  const late = AbortSignal.timeout(ANSWER_TIME_MAX_MS)
   const { promise: timedOut, reject } = Promise.withResolvers<never>()
-  const onLate = () => reject(new ChannelError('unreachable', `${channel.name} did not answer for 30 s`))
+  const onLate = () => reject(new ChannelError('unreachable', `${name} did not answer for ${ANSWER_TIME_MAX_MS} ms`))
   late.addEventListener('abort', onLate, { once: true })
   try {
-    return await Promise.race([channel.send(message, late), timedOut])
+    return await Promise.race([ask(late), timedOut])
   } finally {
     late.removeEventListener('abort', onLate)
   }

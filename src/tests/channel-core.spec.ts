@@ -244,6 +244,25 @@ describe('a reply', () => {
     expect(channel.sent.map(({ text, repeat }) => [text, repeat])).toEqual([['two', false]])
   })
 
+  test('that can never be looked for is given up and recorded, and the next one goes out', async () => {
+    await using it = createTestConversation({ answer: play(say('one'), say('two')) })
+    const findSent = async () => {
+      throw new ChannelError('rejected', 'the chat is gone')
+    }
+    const channel = createTestChannel('letters', { extra: { findSent } })
+    channel.onSend = ({ text }) => {
+      if (text === 'one') throw new Error('nobody knows')
+      return true
+    }
+    const end = it.serve(channel)
+    channel.receive('m1', 'hello')
+    channel.receive('m2', 'hello again')
+    await channel.replyTo('m2')
+    await end()
+    const rows = it.loop.parts.journal.after(0, 100).filter(({ type }) => type === 'reply.abandoned')
+    expect(rows).toMatchObject([{ payload: { as: 'unsure', reason: 'the chat is gone' } }])
+  })
+
   test('that the channel will never take is recorded, and the next one goes out', async () => {
     await using it = createTestConversation({ answer: play(say('one'), say('two')) })
     const channel = createTestChannel()
