@@ -28,9 +28,10 @@ export const pollChannel = async (channel: Channel, parts: PollParts, signal: Ab
     const batches = channel.poll({ cursor: cursor(), signal })
     const nextBatch = () => nextInTime(batches, timing, signal).catch(toChannelError)
     let next = await nextBatch()
-    while (!(next instanceof ChannelError) && !next.done) {
+    // An empty first batch shows that the service answers; a channel that fails right behind it has not recovered.
+    for (let isFirst = true; !(next instanceof ChannelError) && !next.done; isFirst = false) {
       await store(next.value)
-      backOff.reset()
+      if (!isFirst || next.value.messages.length > 0) backOff.reset()
       next = await nextBatch()
     }
     if (!(next instanceof ChannelError)) return

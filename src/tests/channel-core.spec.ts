@@ -95,6 +95,25 @@ test('an adapter that does not end when it is told to does not keep the node fro
   expect(it.faults).toEqual([])
 })
 
+test('a channel whose first look works and whose second one fails is given growing rests', async () => {
+  const rests: number[] = []
+  const timing = { random: () => 0, wait: async (ms: number) => void rests.push(ms) }
+  await using it = createTestConversation({ answer: echo, timing })
+  let polls = 0
+  const channel = createTestChannel('letters', {
+    extra: {
+      poll: async function* () {
+        yield { messages: [], cursor: null }
+        if (++polls <= 4) throw new ChannelError('rate-limited', 'too many requests')
+        yield { messages: [], cursor: null }
+        if (polls <= 5) throw new ChannelError('unreachable', 'a blip, long after')
+      },
+    },
+  })
+  await it.serveAll(channel)
+  expect(rests).toEqual([1000, 2000, 4000, 8000, 1000])
+})
+
 test('an adapter that throws where it should reject is a fault of the channel, not of the node', async () => {
   await using it = createTestConversation({ answer: play(say('one'), say('two')) })
   let throws = true

@@ -161,7 +161,7 @@ const personOf = (subject: string): string => {
 
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
-/** An append that failed has written nothing: a repeat is safe. */
+/** An append that failed has written no whole line: a repeat is safe. */
 const unreachable = (folder: string, error: unknown): ChannelError =>
   new ChannelError('unreachable', `the notebook cannot be used: ${error instanceof Error ? error.message : error}`, {
     ...{ mayHaveArrived: false, hint: `make ${folder} a folder that this user can read and write` },

@@ -32,8 +32,8 @@ export const pollUpdates = async function* (
     if (updates === null) return
     const newest = updates.at(-1)
     if (newest) place = { offset: newest.update_id + 1, at: clock.now() }
-    if (newest || isFirst) yield toBatch(api, updates, place)
-    else await timing.wait(EMPTY_PAUSE_MS, signal)
+    yield toBatch(api, updates, place) // also when it is empty: it shows that the service still answers
+    if (!newest && !isFirst) await timing.wait(EMPTY_PAUSE_MS, signal)
     // Only the first one is answered at once: it shows soon whether the token is good and nobody else asks.
     isFirst = false
   }
