@@ -2,12 +2,12 @@
 import type { SandboxOutcome } from '../agent/agent.types.ts'
 import type { ChannelProgress } from '../channels/channels.types.ts'
 import type { Operations } from '../operations.ts'
-import { NodeError, type NodeErrorCode } from '../utils/node-error.ts'
+import { NodeError } from '../utils/node-error.ts'
+import type { Fault } from './control-protocol.ts'
 
 /** How long a node may take to answer the first knock. */
 const KNOCK_TIMEOUT_MS = 2000
 
-type Fault = { readonly code: NodeErrorCode; readonly message: string; readonly hint: string | null }
 type Answer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: Fault }
 
 const toError = ({ code, message, hint }: Fault): NodeError => new NodeError(code, message, hint ? { hint } : {})

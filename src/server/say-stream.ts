@@ -38,8 +38,9 @@ export const createSayStream = (operations: Operations): SayStream => {
           try {
             const message = saySchema.parse(await readBody(request))
             const progress = (event: ChannelProgress) => write({ kind: 'progress', progress: event })
-            unconfirmed.set(message.messageId, heard.resolve)
             const text = await operations.say(message, progress, { gone: gone.signal, heard: heard.promise })
+            // Not before: a second speaker with the same id, who is refused, must not take this one's place.
+            unconfirmed.set(message.messageId, heard.resolve)
             write({ kind: 'reply', text })
             const late = setTimeout(() => heard.reject(new Error('not confirmed')), CONFIRM_TIMEOUT_MS)
             await heard.promise.finally(() => {

@@ -96,10 +96,8 @@ const listen = (operations: Partial<Operations> = {}) => {
     socket,
     server,
     client: createControlClient(socket),
-    post: async (path: string, body: string, method = 'POST') =>
-      (
-        await fetch(`http://node${path}`, { unix: socket, method, ...(method === 'GET' ? {} : { body }) })
-      ).json() as Promise<unknown>,
+    post: async (path: string, body: string, method = 'POST'): Promise<unknown> =>
+      (await fetch(`http://node${path}`, { unix: socket, method, ...(method === 'GET' ? {} : { body }) })).json(),
     [Symbol.asyncDispose]: async () => {
       await server.close()
       rmSync(folder, { recursive: true, force: true })
@@ -201,6 +199,28 @@ describe('operations over the socket', () => {
     leave.abort()
     expect(await left.then((response) => response.text()).catch(() => 'gone')).toBe('gone')
     await gone.promise
+  })
+
+  test('let the first speaker confirm its reply when a second one with the same id was refused', async () => {
+    const spoken: Promise<void>[] = []
+    const speaking = Promise.withResolvers<void>()
+    const refused = Promise.withResolvers<void>()
+    await using node = listen({
+      say: async (_, __, speaker) => {
+        spoken.push(speaker?.heard ?? Promise.reject(new Error('no speaker')))
+        if (spoken.length > 1) throw new NodeError('USAGE', 'message m1 is being answered')
+        speaking.resolve()
+        await refused.promise
+        return 'reply'
+      },
+    })
+    const first = node.client.say({ messageId: 'm1', text: 'hello' }, () => {})
+    await speaking.promise
+    await expect(node.client.say({ messageId: 'm1', text: 'again' }, () => {})).rejects.toMatchObject({ code: 'USAGE' })
+    refused.resolve()
+    expect(await first).toBe('reply')
+    await spoken[0]
+    expect(await node.post('/heard', '{"messageId":"m1"}')).toEqual({ ok: true, value: false })
   })
 
   test('end with NOT_RUNNING when the node goes away in the middle of a turn', async () => {
