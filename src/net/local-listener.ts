@@ -35,8 +35,22 @@ export type LocalListener = {
   readonly close: () => Promise<void>
 }
 
-/** `routes` by method and path, such as `POST /pair`. @throws {NodeError} PORT_IN_USE. */
-export const startLocalListener = (port: number, routes: Readonly<Record<string, LocalHandler>>): LocalListener => {
+export type LocalListenerParts = {
+  readonly port: number
+  /** By method and path, such as `POST /pair`. */
+  readonly routes: Readonly<Record<string, LocalHandler>>
+  /** Hears of a handler that failed; who asked is told no more than that. Contract: must not throw. */
+  readonly onFault: (error: unknown) => void
+  readonly idleSeconds?: number
+}
+
+/** @throws {NodeError} PORT_IN_USE. */
+export const startLocalListener = ({
+  port,
+  routes,
+  onFault,
+  idleSeconds = IDLE_TIMEOUT_SECONDS,
+}: LocalListenerParts): LocalListener => {
   const paths = new Set(Object.keys(routes).map((route) => route.split(' ')[1]))
   const handle = async (request: Request, server: Bun.Server<undefined>): Promise<LocalResponse> => {
     if (!isLocal(request)) return { status: 403, body: { error: 'forbidden' } }
@@ -49,16 +63,23 @@ export const startLocalListener = (port: number, routes: Readonly<Record<string,
     }
     server.timeout(request, 0) // how long an answer takes is the handler's matter
     const header = (name: string) => request.headers.get(name)
-    return handler({ header, readJson: () => readJson(request), gone: request.signal })
+    try {
+      return await handler({ header, readJson: () => readJson(request), gone: request.signal })
+    } finally {
+      server.timeout(request, idleSeconds) // or the connection would stay open for ever
+    }
   }
   try {
     const server = Bun.serve({
-      ...{ hostname: '127.0.0.1', port, maxRequestBodySize: BODY_BYTES_MAX, idleTimeout: IDLE_TIMEOUT_SECONDS },
+      ...{ hostname: '127.0.0.1', port, maxRequestBodySize: BODY_BYTES_MAX, idleTimeout: idleSeconds },
       fetch: async (request, self) => {
         const { status, body } = await handle(request, self)
         return Response.json(body, { status, headers: HEADERS })
       },
-      error: () => Response.json({ error: 'internal' }, { status: 500, headers: HEADERS }),
+      error: (error) => {
+        onFault(error)
+        return Response.json({ error: 'internal' }, { status: 500, headers: HEADERS })
+      },
     })
     return { url: server.url.origin, close: () => closeSoon(server) }
   } catch (error) {

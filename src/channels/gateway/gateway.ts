@@ -110,10 +110,14 @@ const startGateway = (
     const body = webhookSchema.safeParse(await readJson())
     return body.success ? ask(senderId, body.data.message, gone) : refuse(400, 'malformed')
   }
-  const listener = startLocalListener(port, {
-    'GET /health': () => ({ status: 200, body: { status: 'ok' } }),
-    'POST /pair': pair,
-    'POST /webhook': webhook,
+  const listener = startLocalListener({
+    port,
+    routes: {
+      'GET /health': () => ({ status: 200, body: { status: 'ok' } }),
+      'POST /pair': pair,
+      'POST /webhook': webhook,
+    },
+    onFault: (error) => announce(`gateway: a request failed: ${error instanceof Error ? error.message : error}`),
   })
   announce(`gateway: ${listener.url}, to be paired once within 10 minutes with\nX-Pairing-Code: ${pairing.code}`)
   return listener
@@ -154,10 +158,6 @@ const createDesk = (mailbox: Mailbox, timing: Timing) => {
     settled.abort()
     if (response === null)
       return speaker.isStored ? { status: 202, body: { status: 'working', id } } : refuse(503, 'not_taken')
-    if (gone.aborted) {
-      mailbox.put(senderId, { id, response })
-      return refuse(503, 'gone')
-    }
     const earlier = mailbox.take(senderId)
     return { status: 200, body: { id, response, ...(earlier.length > 0 && { earlier }) } }
   }
