@@ -88,6 +88,19 @@ describe('what Telegram tells the node', () => {
     expect((await poll(channel, first.cursor)).messages).toEqual([])
   })
 
+  test('strangers who write more than one answer may hold do not keep the owner from being heard', async () => {
+    const { server: service, channel } = open()
+    const entities = ['x'.repeat(200_000)]
+    for (let n = 0; n < 95; n++) service.writeMessage({ from: { id: 9 }, text: 'x', entities })
+    service.write(OWNER, 'one')
+    for (let cursor: string | null = null; ;) {
+      const batch = await poll(channel, cursor)
+      cursor = batch.cursor
+      if (batch.messages.some(({ text }) => text === 'one')) break
+    }
+    expect(new Set(service.calls.map(({ params }) => params['limit']))).toEqual(new Set([100, 10]))
+  })
+
   test('after a quiet week, numbers that start again from below lose nothing', async () => {
     let now = 1_800_000_000_000
     const { server: service, channel } = open(() => now)

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import type { Clock } from '../../utils/clock.ts'
 import type { Timing } from '../../utils/timing.ts'
+import { ChannelError } from '../channel-error.ts'
 import type { IncomingAttachment, IncomingBatch, IncomingMessage } from '../channels.types.ts'
 import { messageId, messageSchema, type TelegramMessage, updatesSchema } from './telegram.schemas.ts'
 import type { TelegramApi } from './telegram-api.ts'
@@ -10,6 +11,8 @@ import type { TelegramApi } from './telegram-api.ts'
 const POLL_SECONDS = 25
 /** The most that the Bot API hands out at once. */
 const UPDATES_MAX = 100
+/** When an answer was too large to be taken, so many times fewer are asked for. */
+const UPDATES_DIVISOR = 10
 /** Between two empty answers: one that comes at once, from whatever is in between, must not make a busy loop. */
 const EMPTY_PAUSE_MS = 1000
 /** After a week without updates the service numbers from anywhere; an offset of before would then drop what is new. */
@@ -45,14 +48,18 @@ type Updates = z.output<typeof updatesSchema>
 const look = async (
   api: TelegramApi,
   place: Place | null,
-  { seconds, signal }: { readonly seconds: number; readonly signal: AbortSignal },
+  options: { readonly seconds: number; readonly signal: AbortSignal; readonly limit?: number },
 ): Promise<Updates | null> => {
+  const { seconds, signal, limit = UPDATES_MAX } = options
   const from = place === null ? {} : { offset: place.offset }
-  const params = { ...from, timeout: seconds, limit: UPDATES_MAX, allowed_updates: ['message'] }
+  const params = { ...from, timeout: seconds, limit, allowed_updates: ['message'] }
   try {
     return await api.call('getUpdates', { params, result: updatesSchema, signal, waitMs: seconds * 1000 })
   } catch (error) {
     if (signal.aborted) return null
+    // Anyone can write to a bot, and what they wrote lies before what its owner did.
+    const isTooLarge = error instanceof ChannelError && error.fault === 'rejected'
+    if (isTooLarge && limit > 1) return look(api, place, { ...options, limit: Math.ceil(limit / UPDATES_DIVISOR) })
     throw error
   }
 }
