@@ -14,7 +14,7 @@ import { didOf, parseMessageId } from './message-ids.ts'
 import { createPollMessages } from './poll-messages.ts'
 import { createPollPace } from './poll-pace.ts'
 import { createReachability } from './reachability.ts'
-import { resolveAccount } from './resolve-account.ts'
+import { DID, resolveAccount } from './resolve-account.ts'
 import { createReplyDesk } from './send-reply.ts'
 
 const CHAT_SERVICE = 'did:web:api.bsky.chat'
@@ -27,14 +27,14 @@ const CAPABILITIES: ChannelCapabilities = {
   ...{ markdown: false, links: true, files: false, reactions: true, replyTo: true, edit: false, idempotencyKey: false },
 }
 
-const DID = /^did:(?:plc:[a-z2-7]{24}|web:[\w.%-]+)$/
 const HANDLE = /^(?:[a-z\d](?:[a-z\d-]*[a-z\d])?\.)+[a-z][a-z\d-]*[a-z\d]$/i
 const LOOPBACK = /^http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/
 
 const settingsSchema = z.object({
   BSKY_CHAT_HANDLE: z
     .string()
-    .refine((name) => HANDLE.test(name) || DID.test(name), 'must be a handle such as agent.bsky.social, or a DID'),
+    .refine((name) => HANDLE.test(name) || DID.test(name), 'must be a handle such as agent.bsky.social, or a DID')
+    .transform((name) => (DID.test(name) ? name : name.toLowerCase())), // as documents write handles
   BSKY_CHAT_APP_PASSWORD: z
     .string()
     .regex(/^[\x21-\x7e]+$/, 'holds characters that no app password has (a space or a line break?)'),

@@ -8,7 +8,8 @@ import { z } from 'zod'
 import { ChannelError } from '../channel-error.ts'
 
 const PLC_DIRECTORY = 'https://plc.directory'
-const DID = /^did:(?:plc:[a-z2-7]{24}|web:[a-z0-9.-]+(?:%3A\d+)?)$/
+/** The two methods of the AT Protocol (atproto.com/specs/did). */
+export const DID = /^did:(?:plc:[a-z2-7]{24}|web:[a-z0-9.-]+(?:%3A\d+)?)$/
 
 export type Account = {
   /** What to log in with. */

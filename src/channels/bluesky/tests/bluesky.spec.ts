@@ -35,9 +35,15 @@ describe('the settings of Bluesky', () => {
     ])
   })
 
+  test('take a handle in any letters, as its document writes it', () => {
+    const made = make({ ...GOOD, BSKY_CHAT_HANDLE: 'Agent.Bsky.Social' })
+    expect('missing' in made ? made : made.identity()).toEqual({ id: 'agent.bsky.social' })
+  })
+
   test.each([
     ['BSKY_CHAT_HANDLE', '@agent.bsky.social'],
     ['BSKY_CHAT_HANDLE', 'my_agent'],
+    ['BSKY_CHAT_HANDLE', 'did:web:no_host'],
     ['BSKY_CHAT_APP_PASSWORD', 'abcd efgh'],
     ['BSKY_CHAT_SERVICE', 'api.bsky.chat'],
     ['BSKY_PDS_URL', 'http://pds.example.com'],
