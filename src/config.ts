@@ -64,6 +64,8 @@ const usd = text.refine((amount) => (parseMicros(amount) ?? Number.POSITIVE_INFI
   message: 'must be an amount in USD such as 5 or 0.50, at most 1000000',
 })
 
+const ADAPTER_NAMES = CHANNEL_ADAPTERS.map(({ name }) => name)
+
 /** Every variable, with its meaning: README's table and `plaited help` are made from this. */
 export const variables = {
   PLAITED_HOME: text.optional().describe('folder that holds everything; `--home` wins'),
@@ -114,7 +116,7 @@ export const variables = {
   CHANNEL_PROVIDER: text
     .transform(providerNames)
     .superRefine((names, context) => {
-      const known = [LOCAL_PROVIDER, ...CHANNEL_ADAPTERS.map(({ name }) => name)]
+      const known = [LOCAL_PROVIDER, ...ADAPTER_NAMES]
       for (const name of names.filter((given) => !known.includes(given))) {
         context.addIssue({
           code: 'custom',
@@ -123,7 +125,7 @@ export const variables = {
       }
     })
     .optional()
-    .describe('where the owner talks to the node besides this machine: `bluesky`, or several with commas'),
+    .describe(`channels, with commas: \`${ADAPTER_NAMES.join('`, `')}\`; \`doctor\` says what each needs`),
   ANTHROPIC_API_KEY: text
     .regex(/^[\x21-\x7e]+$/, 'holds characters that no key has (a space or a line break?)')
     .optional()
