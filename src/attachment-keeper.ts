@@ -13,12 +13,13 @@ import type { ConversationParts } from './conversation.types.ts'
 
 /** Below what the file worker writes at once (8 MiB), also as base64. */
 const FILE_BYTES_MAX = 5 * 1024 * 1024
-/** Files of one message. */
+/** Files of one message; that there were more is told. */
 const FILES_MAX = 10
 /** How long one file may take to arrive. */
 const FETCH_TIME_MAX_MS = 60_000
 /** Characters of a name in the workspace, and of a folder that is named after a message. */
 const NAME_CHARACTERS_MAX = 80
+const UNKNOWN_TYPE = 'application/octet-stream'
 /** Digits of a hash that keep two names apart which became the same. */
 const HASH_CHARACTERS = 8
 /** The model service takes 5 MB of base64 for a picture. */
@@ -45,8 +46,7 @@ export const createAttachmentKeeper = ({
     const kept = { path, name: file.name.slice(0, NAME_CHARACTERS_MAX), mime: typeOf(file.mime), content: null }
     const refused = (refusal: string): KeptAttachment => ({ ...kept, bytes: 0, refusal })
     try {
-      const late = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIME_MAX_MS)])
-      const bytes = await file.read({ bytesMax: FILE_BYTES_MAX, signal: late })
+      const bytes = await fetchInTime(file, signal)
       if (bytes.length > FILE_BYTES_MAX) return refused(`it is over ${FILE_BYTES_MAX} bytes`)
       const base64 = Buffer.from(bytes).toString('base64')
       const permission = permit({ kind: 'store', path, base64 }, { channel, senderId })
@@ -62,25 +62,54 @@ export const createAttachmentKeeper = ({
   return async (message, files, signal) => {
     const folder = `/workspace/inbox/${safeName(`${message.channel}-${message.messageId}`)}`
     const kept: KeptAttachment[] = []
-    for (const [index, file] of files.slice(0, FILES_MAX).entries()) {
-      const name = safeName(file.name)
-      const path = `${folder}/${kept.some((other) => other.path.endsWith(`/${name}`)) ? `${index + 1}-${name}` : name}`
+    for (const file of files.slice(0, FILES_MAX)) {
+      const path = freePath(folder, safeName(file.name), kept)
       kept.push(await keep(message, { file, path }, signal))
     }
+    const over = files.length - FILES_MAX
+    if (over > 0) kept.push({ ...TOO_MANY, path: folder, name: `${over} more` })
     return kept
   }
 }
 
-const typeOf = (mime: string): string => {
-  const [type = ''] = mime.toLowerCase().split(';', 1)
-  return /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/.test(type.trim()) ? type.trim() : 'application/octet-stream'
+const TOO_MANY = {
+  ...{ mime: UNKNOWN_TYPE, bytes: 0, content: null },
+  refusal: `only ${FILES_MAX} files of one message are taken`,
 }
 
-/** Letters, digits and `.-_` only, nothing hidden, no path; a name that was changed is kept apart by a hash. */
+/** An adapter that does not look at the signal holds nothing up either. */
+const fetchInTime = async (file: IncomingAttachment, signal: AbortSignal): Promise<Uint8Array> => {
+  const late = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIME_MAX_MS)])
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  const onEnd = () => reject(new Error(signal.aborted ? 'the node has ended' : 'it did not arrive in time'))
+  late.addEventListener('abort', onEnd, { once: true })
+  if (late.aborted) onEnd()
+  try {
+    return await Promise.race([file.read({ bytesMax: FILE_BYTES_MAX, signal: late }), ended])
+  } finally {
+    late.removeEventListener('abort', onEnd)
+  }
+}
+
+/** Numbered when a file of the same message has the name already. */
+const freePath = (folder: string, name: string, taken: readonly KeptAttachment[]): string => {
+  const paths = [name, ...taken.map((_, index) => `${index + 2}-${name}`)].map((free) => `${folder}/${free}`)
+  return paths.find((path) => !taken.some((other) => other.path === path)) ?? `${folder}/${name}`
+}
+
+const typeOf = (mime: string): string => {
+  const [type = ''] = mime.toLowerCase().split(';', 1)
+  return /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/.test(type.trim()) ? type.trim() : UNKNOWN_TYPE
+}
+
+/**
+ * Letters, digits and `.-_` only, nothing hidden, no path, nothing that a command takes for an option; a name that was
+ * changed is kept apart by a hash.
+ */
 const safeName = (given: string): string => {
   const last = given.normalize('NFC').split(/[\\/]/).at(-1) ?? ''
-  const plain = last.replace(/[^\p{L}\p{N}._-]+/gu, '_').replace(/^\.+/, '_')
-  if (plain === given && plain !== '' && plain.length <= NAME_CHARACTERS_MAX) return plain
+  const plain = last.replace(/[^\p{L}\p{N}._-]+/gu, '_').replace(/^[.-]+/, '_') || 'file'
+  if (plain === given && plain.length <= NAME_CHARACTERS_MAX) return plain
   const hash = createHash('sha256').update(given).digest('hex').slice(0, HASH_CHARACTERS)
   const ending = /\.[\p{L}\p{N}]{1,10}$/u.exec(plain)?.[0] ?? ''
   const stem = plain

@@ -69,6 +69,7 @@ export const inbox = bThread([bSync({ block: on('permission:file:write', ({ deta
       '../../etc/passwd',
       '..',
       '.git',
+      '-rf',
       '',
       '/',
       'a\0b',
@@ -80,12 +81,12 @@ export const inbox = bThread([bSync({ block: on('permission:file:write', ({ deta
     ]
     for (const name of hostile) {
       const [kept] = await keeper.keep(MESSAGE, [file(name)], signal)
-      expect(kept?.path).toMatch(/^\/workspace\/inbox\/letters-m1\/[\p{L}\p{N}_-][\p{L}\p{N}._-]{0,79}$/u)
+      expect(kept?.path).toMatch(/^\/workspace\/inbox\/letters-m1\/[\p{L}\p{N}_][\p{L}\p{N}._-]{0,79}$/u)
     }
     await fc.assert(
       fc.asyncProperty(fc.string(), fc.string(), async (messageId, name) => {
         const [one, two] = await keeper.keep({ ...MESSAGE, messageId }, [file(name), file(name)], signal)
-        const pattern = /^\/workspace\/inbox\/[\p{L}\p{N}_-][\p{L}\p{N}._-]*\/[\p{L}\p{N}_-][\p{L}\p{N}._-]*$/u
+        const pattern = /^\/workspace\/inbox\/[\p{L}\p{N}_][\p{L}\p{N}._-]*\/[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u
         for (const kept of [one, two]) expect(kept?.path).toMatch(pattern)
         expect(one?.path).not.toBe(two?.path)
       }),
@@ -102,13 +103,38 @@ export const inbox = bThread([bSync({ block: on('permission:file:write', ({ deta
     const large = file('large.bin', { bytes: new Uint8Array(5 * 1024 * 1024 + 1) })
     const kept = await keeper.keep(MESSAGE, [gone, large, file('fine.txt')], signal)
     expect(kept.map(({ refusal }) => refusal)).toEqual(['it was deleted', 'it is over 5242880 bytes', null])
-    expect(
-      await keeper.keep(
-        MESSAGE,
-        Array.from({ length: 50 }, (_, n) => file(`${n}.txt`)),
-        signal,
-      ),
-    ).toHaveLength(10)
+  })
+
+  test('beyond the tenth is not taken, and that is told', async () => {
+    using keeper = createKeeper()
+    const files = Array.from({ length: 50 }, (_, n) => file(`${n}.txt`))
+    const kept = await keeper.keep(MESSAGE, files, signal)
+    expect(kept.map(({ name }) => name)).toEqual([...files.slice(0, 10).map(({ name }) => name), '40 more'])
+    expect(kept.at(-1)?.refusal).toBe('only 10 files of one message are taken')
+    expect(keeper.ran).toHaveLength(10)
+  })
+
+  test('does not hold up the end of the node when its channel never gives it', async () => {
+    using keeper = createKeeper()
+    const end = new AbortController()
+    const silent: IncomingAttachment = {
+      ...{ name: 'a.txt', mime: 'text/plain' },
+      read: () => {
+        end.abort()
+        return new Promise<never>(() => {})
+      },
+    }
+    expect(await keeper.keep(MESSAGE, [silent], end.signal)).toMatchObject([{ refusal: 'the node has ended' }])
+  })
+
+  test('never takes the place of another one of its message', async () => {
+    using keeper = createKeeper()
+    const kept = await keeper.keep(
+      MESSAGE,
+      ['x', '3-x', 'x', 'x', '2-x'].map((name) => file(name)),
+      signal,
+    )
+    expect(new Set(kept.map(({ path }) => path)).size).toBe(5)
   })
 })
 
