@@ -13,8 +13,8 @@ chmodSync(scratch, 0o755) // another user enters it below
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
 const STAND_IN = `
-const { PLAITED_CALLER_CWD: caller, FROM_ENV_FILE: fromEnvFile = null } = process.env
-console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), caller, fromEnvFile }))
+const { PLAITED_CALLER_CWD: caller, FROM_ENV_FILE: fromEnvFile = null, NODE_TLS_REJECT_UNAUTHORIZED: tls = null } = process.env
+console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), caller, fromEnvFile, tls }))
 process.exitCode = 7
 `
 /** What the launcher itself needs; no npm, no bun, no apt-get. */
@@ -100,7 +100,7 @@ describe('a start', () => {
     const cwd = createFolder()
     const args = ['chat', '', 'two words', '*', '--preload=x', '$HOME']
     const result = await launch(join(root, 'bin/plaited'), { args, cwd })
-    expect(started(result)).toEqual({ args, cwd: root, caller: cwd, fromEnvFile: null })
+    expect(started(result)).toEqual({ args, cwd: root, caller: cwd, fromEnvFile: null, tls: null })
     expect(result.exitCode).toBe(7)
   })
 
@@ -176,6 +176,12 @@ describe('nothing that the caller has around runs beside the keys', () => {
     } finally {
       rmSync(dirname(alias), { recursive: true })
     }
+  })
+
+  test('a setting that lets any server pass for the real one is not heeded', async () => {
+    const root = await createCheckout()
+    const result = await launch(join(root, 'bin/plaited'), { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } })
+    expect(started(result)).toMatchObject({ tls: null })
   })
 
   test('CDPATH does not lead it to another checkout', async () => {
