@@ -67,11 +67,13 @@ describe('what Telegram tells the node', () => {
     expect(cursor).toStartWith('106@')
   })
 
-  test('what was forwarded says so, also when it reads like a command', async () => {
+  test('what was forwarded is a file, not the words of the owner', async () => {
     const { server: service, channel } = open()
     service.writeMessage({ from: { id: OWNER }, text: 'stop', forward_origin: { type: 'hidden_user' } })
-    const { messages } = await poll(channel)
-    expect(messages[0]?.text).toBe('(forwarded, perhaps written by somebody else)\nstop')
+    const [message] = (await poll(channel)).messages
+    expect(message).toMatchObject({ text: '(forwarded, see the files)', attachments: [{ name: 'forwarded.txt' }] })
+    const limits = { bytesMax: 100, signal: new AbortController().signal }
+    expect(Buffer.from((await message?.attachments?.[0]?.read(limits)) ?? []).toString()).toBe('stop')
   })
 
   test('what cannot be read is named', async () => {
