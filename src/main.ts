@@ -24,6 +24,11 @@ export const runService = async (
 ): Promise<void> => {
   const startedAt = systemClock.now()
   const disposals: (() => Promise<void>)[] = []
+  const faults: unknown[] = []
+  const fail = (error: unknown): void => {
+    faults.push(error)
+    log.error('node.failed', { error: toError(error) })
+  }
   log.info('node.start', { home: config.home.root, model: modelName(config) })
   try {
     // Health first: whoever waits for the start to answer need not wait for rules, workspace and sandbox.
@@ -45,12 +50,12 @@ export const runService = async (
     Bun.shrink()
     await Promise.all([node.serve(signal), logGuards(node.operations, log)])
   } catch (error) {
-    log.error('node.failed', { error: toError(error) })
-    throw error
-  } finally {
-    for (const dispose of disposals.reverse()) await dispose()
-    log.info('node.stop', { upMs: Math.max(0, systemClock.now() - startedAt) })
+    fail(error)
   }
+  // Each, whatever another fails at: a listener that stays open keeps a process that serves nothing.
+  for (const dispose of disposals.reverse()) await dispose().catch(fail)
+  log.info('node.stop', { upMs: Math.max(0, systemClock.now() - startedAt) })
+  if (faults.length > 0) throw faults[0]
 }
 
 /** Said at the start, because tools refuse from then on and nobody may be there to see it. */

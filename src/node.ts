@@ -182,25 +182,31 @@ const compose = async (
 
   return {
     operations,
-    serve: async (signal) => {
+    serve: async (given) => {
       serving = true
+      const failed = new AbortController()
+      const signal = AbortSignal.any([given, failed.signal])
       lanes.warm()
       signed.signHourly(signal)
       announceRules({ inbox, outbox, links }, describeRules(home, rules), config.channels)
-      const served = [cli, ...channels].map((channel) => conversation.serve(channel, signal))
-      await Promise.race([Promise.all(served), failure.promise])
+      const served = Promise.all([cli, ...channels].map((channel) => conversation.serve(channel, signal)))
+      try {
+        await Promise.race([served, failure.promise])
+      } finally {
+        failed.abort() // a channel that goes on listening, or a timer, would keep a process that serves nothing
+        await served
+      }
     },
     close: async () => {
-      conversation.shutDown()
-      await conversation.idle()
-      await Promise.all(channels.map((channel) => channel.close?.()))
-      if (serving) await signed.signEnd()
-      await model.made()?.then((made) => made.close())
-      await lanes.close()
       try {
+        conversation.shutDown()
+        await conversation.idle()
+        await Promise.all(channels.map((channel) => channel.close?.()))
+        if (serving) await signed.signEnd()
+        await model.made()?.then((made) => made.close())
         journal.endSession('shutdown')
       } finally {
-        stores.close()
+        await lanes.close().finally(stores.close) // whatever went wrong: no process stays, and the home is free
       }
     },
   }

@@ -7,6 +7,8 @@ import { describeWhen } from '../../test/helpers.ts'
 import { whyNoSandbox } from '../agent/sandbox/tests/sandbox-fixture.ts'
 import { readConfig } from '../config.ts'
 import { createNode, type NodeOptions } from '../node.ts'
+import { NodeError } from '../utils/node-error.ts'
+import { createTestChannel } from './conversation-fixture.ts'
 
 const withHome = async (use: (home: string, options: NodeOptions) => Promise<void>): Promise<void> => {
   const home = mkdtempSync(join(tmpdir(), 'plaited-node-'))
@@ -75,6 +77,27 @@ describeWhen(reason === null, reason ?? '', 'a node', () => {
       expect(await answer).toContain('Stopped.')
       expect(await it.node.operations.stop('word')).toMatchObject({ stopped: false, frozen: true })
       expect(readdirSync(join(home, 'workspace'))).not.toContain('after.txt')
+    })
+  })
+
+  test('listens nowhere any more once its state cannot be written, and so lets its process end', async () => {
+    await withHome(async (_, options) => {
+      const letters = createTestChannel()
+      const listening = Promise.withResolvers<AbortSignal>()
+      const poll: typeof letters.poll = async function* (given) {
+        listening.resolve(given.signal)
+        yield* letters.poll(given)
+      }
+      const atPoint = (point: string) => {
+        if (point === 'batch.in') throw new NodeError('DISK_FULL', 'the disk is full')
+      }
+      const node = await createNode({ ...options, atPoint, openChannels: async () => [{ ...letters, poll }] })
+      const served = node.serve(new AbortController().signal).catch((error: unknown) => error)
+      const signal = await listening.promise
+      letters.receive('m1', 'hello', 'test:stranger')
+      expect(await served).toMatchObject({ code: 'DISK_FULL' })
+      expect(signal.aborted).toBe(true)
+      await node.close()
     })
   })
 
