@@ -60,9 +60,9 @@ export const createAuditedRules = async (options: AuditedRulesOptions): Promise<
       const mark = readHistoryMark(folder)
       const current = rules.current()
       if (mark === seen && current === seenRules) return inForce
-      seen = mark
-      seenRules = current
       audit = auditHistoryNow(known === null ? stored() : { ...stored(), anchor: known, sinceAnchor: true })
+      seen = mark // after: an audit that could not be made has audited nothing
+      seenRules = current
       settle()
       return inForce
     },

@@ -74,15 +74,15 @@ export const createLiveGate = ({
   readonly decisions: DecisionChain
   readonly positions: RulePositions
 }): PermissionGate => {
-  let ruleSet = rules.current()
-  let gate = createConstraintEngine({ ruleSet, build, decisions, positions })
+  const open = (ruleSet: RuleSet) => ({
+    ruleSet,
+    gate: createConstraintEngine({ ruleSet, build, decisions, positions }),
+  })
+  let held = open(rules.current())
   const current = (): PermissionGate => {
-    const next = rules.current()
-    if (next !== ruleSet) {
-      ruleSet = next
-      gate = createConstraintEngine({ ruleSet, build, decisions, positions })
-    }
-    return gate
+    const ruleSet = rules.current()
+    if (ruleSet !== held.ruleSet) held = open(ruleSet)
+    return held.gate
   }
   return {
     permit: (operation, context) => current().permit(operation, context),

@@ -104,6 +104,25 @@ describe('rules in force', () => {
     }
   })
 
+  test('are audited again after an audit that could not be made', async () => {
+    using home = createTestHome()
+    using store = createTestState()
+    home.open()
+    const folder = home.folders.constraints
+    const stored = createRuleAnchor(store.state(), store.clock)
+    let faults = 0
+    const read = () => {
+      if (faults-- > 0) throw new Error('the disk is failing')
+      return stored.read()
+    }
+    const rules = createLiveRules(folder)
+    const audited = await createAuditedRules({ folder, rules, anchor: { ...stored, read }, ownedByRoot: false })
+    writeFileSync(home.path('first.ts'), `${readFileSync(home.path('first.ts'))}\n// and more`)
+    faults = 1
+    expect(() => audited.current()).toThrow('the disk is failing')
+    expect(audited.current().rules[0]?.key).toBe(REFUSING)
+  })
+
   test('refuse when they were set back while the node was away, or never signed', async () => {
     using home = createTestHome()
     using store = createTestState()

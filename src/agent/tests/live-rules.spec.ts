@@ -7,6 +7,7 @@ import type { DecisionEntry } from '../decision-chain.ts'
 import { createLiveGate, createLiveRules } from '../live-rules.ts'
 import { createPermissionEventBuilder } from '../permission-event.ts'
 import { forgetfulPositions } from '../rule-positions.ts'
+import { ruleOf, ruleSetOf } from './gate-fixture.ts'
 import { createTestClock } from './state-fixture.ts'
 
 const NO_NOTES = `import { bSync, bThread, on } from 'plaited'
@@ -35,13 +36,15 @@ const openGate = () => {
   }
   const build = createPermissionEventBuilder(createTestClock(), 'UTC')
   const rules = createLiveRules(folder)
-  const gate = createLiveGate({ rules, build, decisions, positions: forgetfulPositions })
+  const parts = { build, decisions, positions: forgetfulPositions }
+  const gate = createLiveGate({ ...parts, rules })
   const write = () => gate.decide({ type: 'permission:file:write', input: { path: 'notes/a.md' } }, {})
   return {
     folder,
     put,
     rows,
     rules,
+    parts,
     gate,
     write,
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
@@ -100,6 +103,20 @@ describe('rules while the node runs', () => {
     expect(it.write().outcome).toBe('blocked')
     mkdirSync(it.folder)
     expect(it.write().outcome).toBe('blocked')
+  })
+
+  test('rules that cannot be asked never leave the decision to those before', () => {
+    using it = openGate()
+    const twice = ruleSetOf(
+      ruleOf('one#key', () => true),
+      ruleOf('one#key', () => true),
+    )
+    let ruleSet = ruleSetOf()
+    const gate = createLiveGate({ ...it.parts, rules: { current: () => ruleSet } })
+    const write = () => gate.decide({ type: 'permission:file:write', input: { path: 'a.md' } }, {})
+    expect(write().outcome).toBe('allowed')
+    ruleSet = twice
+    for (let n = 0; n < 2; n++) expect(write).toThrow('two rules have the key one#key')
   })
 
   test('unchanged files are not read again', () => {
