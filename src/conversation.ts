@@ -54,7 +54,7 @@ export const createConversation = (given: ConversationParts): Conversation => {
 
   const queuedBefore = (by: InboundMessage | null): readonly InboundMessage[] => {
     const waiting = queued()
-    const end = waiting.findIndex((message) => message.messageId === by?.messageId)
+    const end = waiting.findIndex(({ channel, messageId }) => channel === by?.channel && messageId === by.messageId)
     return end < 0 ? waiting : waiting.slice(0, end)
   }
 

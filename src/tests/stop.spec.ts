@@ -35,6 +35,21 @@ describe('STOP', () => {
     expect(channel.sent.map(({ replyTo }) => replyTo).sort()).toEqual(['m1', 'm2', 'm3'])
   })
 
+  test('dismisses what waits also when a message of another channel has the id of the STOP', async () => {
+    const model = slow()
+    await using it = createTestConversation({ answer: model.answer })
+    const [letters, piped] = [createTestChannel(), createTestChannel('piped')]
+    const ends = [it.serve(letters), it.serve(piped)]
+    letters.receive('m1', 'work')
+    await model.begun
+    piped.receive('7', 'and then this')
+    letters.receive('7', 'stop')
+    expect((await letters.replyTo('7')).text).toBe('Stopped the running turn. 1 waiting message was dismissed.')
+    model.go()
+    expect((await piped.replyTo('7')).text).toStartWith('Not done')
+    for (const end of ends) await end()
+  })
+
   test('ends the running turn also when nothing can be written any more, and the node learns of that', async () => {
     const model = slow()
     const full = new Error('the disk is full')
