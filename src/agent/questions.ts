@@ -129,12 +129,14 @@ export const createQuestions = (parts: Parts): Questions => {
       onAsked(question.channel)
       const over = new AbortController()
       const ending = AbortSignal.any([signal, over.signal])
-      void timing.wait(ANSWER_WITHIN_MS, ending).then(() => {
+      const denyInTime = async (): Promise<void> => {
+        await timing.wait(ANSWER_WITHIN_MS, ending)
         const why = signal.aborted ? STOPPED : NO_TIME
         const row = rows.open().find((open) => open.seq === seq)
         if (row) close(row, { why })
         else answered.resolve({ why })
-      })
+      }
+      denyInTime().catch(answered.reject) // a state that cannot be written ends the turn, not the process
       return answered.promise.finally(() => over.abort())
     },
     confirm: (channel, code) => {

@@ -167,6 +167,23 @@ describe('a call that a rule lets through only with the owner’s word', () => {
     expect(second.open()).toMatchObject([{ key: 't1/q2' }])
   })
 
+  test('ends with the fault when the answer cannot be written, instead of waiting for ever', async () => {
+    using store = createTestState()
+    const journal = createJournal(store.state(), store.clock, () => {})
+    const full = new Error('the disk is full')
+    const transaction: typeof journal.transaction = (point, body) => {
+      if (point === 'question.answered') throw full
+      return journal.transaction(point, body)
+    }
+    const questions = createQuestions({
+      ...{ state: store.state(), journal: { ...journal, transaction }, clock: store.clock, onAsked: () => {} },
+      ...{ outbox: createOutbox(store.state(), store.clock), timing: { random: () => 0, wait: async () => {} } },
+    })
+    const question = { turn: 't1', toolUseId: 'c1', channel: 'letters', replyTo: 'm1', senderId: 'me' }
+    const asked = questions.ask({ ...question, summary: 'make', digest: 'd' }, new AbortController().signal)
+    expect(await asked.catch((error: unknown) => error)).toBe(full)
+  })
+
   test('is not confirmed after its time, also when the timer is late', async () => {
     const { it, channel, end } = talk()
     channel.receive('m1', 'build it')
