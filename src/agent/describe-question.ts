@@ -64,17 +64,35 @@ const describeOperation = (operation: ToolOperation): string => {
         marked('+', operation.newString),
       ].join('\n')
     case 'store':
-      return ['store a file', field('path', operation.path)].join('\n')
+      return [
+        'store a file',
+        field('path', operation.path),
+        field('bytes', String(Buffer.byteLength(operation.base64, 'base64'))),
+      ].join('\n')
     case 'read':
-      return ['read', field('path', operation.path)].join('\n')
+      return [
+        'read',
+        field('path', operation.path),
+        ...given('offset', operation.offset),
+        ...given('limit', operation.limit),
+      ].join('\n')
     case 'glob':
+      return ['glob', field('pattern', operation.pattern), field('path', operation.path)].join('\n')
     case 'grep':
-      return [operation.kind, field('pattern', operation.pattern), field('path', operation.path)].join('\n')
+      return [
+        'grep',
+        field('pattern', operation.pattern),
+        field('path', operation.path),
+        ...given('glob', operation.glob),
+      ].join('\n')
   }
 }
 
 const field = (name: string, value: string): string =>
   value.includes('\n') ? `  ${name}:\n${marked('|', value)}` : `  ${name}: ${value}`
+
+const given = (name: string, value: string | number | null): readonly string[] =>
+  value === null ? [] : [field(name, String(value))]
 
 const time = (ms: number): string => `  at most ${Math.round(ms / 1000)} s`
 

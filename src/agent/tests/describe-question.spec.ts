@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import type { ToolOperation } from '../agent.types.ts'
 import { describeQuestion } from '../describe-question.ts'
 
 const bash = (command: string) => ({ kind: 'sandbox', operation: { kind: 'bash', command, timeoutMs: 1000 } }) as const
@@ -15,6 +16,21 @@ describe('a question to the owner', () => {
   test('is not asked when it is too long as it is shown, also when it was shorter before', () => {
     expect(describeQuestion(bash('x'.repeat(5900)), [])).not.toBeNull()
     expect(describeQuestion(bash('\u200b'.repeat(1000)), [])).toBeNull()
+  })
+
+  test.each([
+    [
+      { kind: 'read', path: '/workspace/a', offset: 3, limit: 7 },
+      'read\n  path: /workspace/a\n  offset: 3\n  limit: 7',
+    ],
+    [{ kind: 'read', path: '/workspace/a', offset: null, limit: null }, 'read\n  path: /workspace/a'],
+    [
+      { kind: 'grep', pattern: 'p', path: '/workspace', glob: '*.key' },
+      'grep\n  pattern: p\n  path: /workspace\n  glob: *.key',
+    ],
+    [{ kind: 'store', path: '/workspace/a', base64: 'AAAA' }, 'store a file\n  path: /workspace/a\n  bytes: 3'],
+  ] satisfies [ToolOperation, string][])('shows all arguments of %j', (operation, shown) => {
+    expect(describeQuestion({ kind: 'sandbox', operation }, [])).toBe(shown)
   })
 
   test('names money in units, and the payee', () => {
