@@ -11,7 +11,6 @@ import { describeStopped } from './describe-stopped.ts'
 import { restAfterFailures } from './model-retry.ts'
 import { type ModelStep, nextStep } from './next-step.ts'
 import { createCallRunner } from './run-call.ts'
-import { contextLabels } from './taint.ts'
 import type { Turn, TurnEnding, TurnResult } from './turn.types.ts'
 import { createWrittenFiles, type WrittenFiles } from './written-files.ts'
 
@@ -27,17 +26,7 @@ export const runTurn = async (parts: AgentParts, turn: Turn): Promise<TurnResult
   const result =
     (await commitFound(parts, turn)) ??
     (await commitTurn(parts, turn, { ...(await runSteps(parts, turn, written)), written }))
-  markWritten(parts, turn, result)
   return { ...result, text: [result.text, ...parts.ledger.warningsFor(turn.id)].join('\n\n') }
-}
-
-/** What a command wrote may hold what it, and the model before it, had read. */
-const markWritten = ({ journal, taint }: AgentParts, turn: Turn, { commit }: TurnResult): void => {
-  const labels = contextLabels(journal.ofTurn(turn.id))
-  taint.mark(
-    (commit?.files ?? []).map(({ path }) => `/workspace/${path}`),
-    labels,
-  )
 }
 
 const runSteps = async (parts: AgentParts, turn: Turn, written: WrittenFiles): Promise<TurnEnding> => {

@@ -8,6 +8,7 @@ import { oneLine } from '../utils/one-line.ts'
 import type { AgentParts } from './agent-parts.types.ts'
 import type { Journal } from './journal.ts'
 import { createReview } from './review-changes.ts'
+import { describeFound, reviewFound } from './review-found.ts'
 import type { Turn, TurnEnding, TurnResult } from './turn.types.ts'
 import type { WrittenFiles } from './written-files.ts'
 
@@ -33,7 +34,7 @@ export const commitFound = async (parts: AgentParts, turn: Turn): Promise<TurnRe
   const isResumed = parts.journal.ofTurn(turn.id).some((event) => event.type === 'turn.resume')
   if (!isResumed || !mayHaveChanged(parts, turn.id)) return null
   try {
-    await parts.workspace.commitFound(turn.id)
+    await parts.workspace.commitFound(turn.id, (changes) => reviewFound(parts, turn, changes))
     return null
   } catch (error) {
     const text = `I was interrupted and did not go on: what I found after the restart is not committed: ${describe(error)}`
@@ -49,7 +50,7 @@ export const commitTurn = async (
 ): Promise<TurnResult> => {
   const { journal, workspace } = parts
   if (!mayHaveChanged(parts, turn.id)) return { end, text, commit: null }
-  const reply = joinNotes(text, describeFound(parts, turn.id))
+  const reply = [...describeFound(journal, turn.id), ...describeFoundCommits(parts, turn.id)].reduce(joinNotes, text)
   const { review, describe: describeReview } = createReview(parts, turn, written)
   try {
     const { commit, leftOut, putBack } = await workspace.commitTurn({
@@ -76,11 +77,11 @@ export const commitTurn = async (
 }
 
 /** Read from the record, so that it is said also when a later crash interrupted the turn again. */
-const describeFound = ({ workspace }: AgentParts, turn: string): string | null => {
+const describeFoundCommits = ({ workspace }: AgentParts, turn: string): readonly string[] => {
   const found = workspace.log(COMMITS_OF_TURN_MAX).filter((commit) => commit.kind === 'owner' && commit.turn === turn)
-  if (found.length === 0) return null
+  if (found.length === 0) return []
   const shas = found.map(({ sha }) => sha.slice(0, SHORT_SHA_CHARS)).toReversed()
-  return `Changes found after the restart are commit ${shas.join(' and ')}, apart from this turn: undo leaves them.`
+  return [`Changes found after the restart are commit ${shas.join(' and ')}, apart from this turn: undo leaves them.`]
 }
 
 /** What is left out was told when it was first seen. */
@@ -94,6 +95,6 @@ const describe = (error: unknown): string => {
   return `${error.message}.${error.hint ? ` ${error.hint}.` : ''}`
 }
 
-const joinNotes = (text: string, note: string | null): string => (note === null ? text : `${text}\n\n${note}`)
+const joinNotes = (text: string, note: string): string => `${text}\n\n${note}`
 
 const firstLine = (text: string): string => text.trimStart().split('\n', 1)[0] ?? ''

@@ -31,6 +31,7 @@ export type JournalEventType =
   | 'tool.start'
   | 'tool.result'
   | 'workspace.commit'
+  | 'workspace.found'
   | 'workspace.undo'
   | 'workspace.redo'
   | 'workspace.restore'

@@ -10,8 +10,9 @@ export type WrittenFiles = {
   /** A file tool has written this absolute path. */
   readonly noteWrite: (path: string) => Promise<void>
   readonly noteCommand: () => void
-  /** Those that a command made; none when no command ran. */
-  readonly byCommands: (changes: readonly PendingChange[]) => Promise<readonly PendingChange[]>
+  readonly hasCommandRun: () => boolean
+  /** Those that are not as a file tool has left them. */
+  readonly besidesTools: (changes: readonly PendingChange[]) => Promise<readonly PendingChange[]>
 }
 
 /** For one turn since it began or was resumed: what is found after a crash is committed apart from it. */
@@ -26,8 +27,8 @@ export const createWrittenFiles = ({ stampOf }: Pick<WorkspaceRepo, 'stampOf'>):
     noteCommand: () => {
       commandRan = true
     },
-    byCommands: async (changes) => {
-      if (!commandRan) return []
+    hasCommandRun: () => commandRan,
+    besidesTools: async (changes) => {
       const made: PendingChange[] = []
       for (const change of changes) {
         const stamp = stamps.get(change.path)

@@ -322,6 +322,29 @@ describe('what a crash interrupted', () => {
     expect(readdirSync(fixture.worktree).toSorted()).toEqual(['.git', 'a.txt', 'mine.txt'])
   })
 
+  test('has the files judged that a command may have left: what a rule protects is told, and left', async () => {
+    using fixture = await createOpenedFixture()
+    await using loop = createTestLoop({
+      answer: play(say('went on')),
+      ruleSet: ruleSetOf(
+        ruleOf('keys#keep', ({ detail }) => String(detail['path']).endsWith('.key'), ['permission:file:write']),
+      ),
+      workspace: fixture.repo,
+    })
+    loop.open('t1', 'go', ...asked('bash'), started, resumed)
+    await fixture.write('a.key', 'whose?')
+    await fixture.write('fine.txt', 'x')
+    const { text } = await loop.resume('t1', 'go')
+    const [found] = fixture.record.list(1)
+    expect(text.split('\n\n')).toEqual([
+      'went on',
+      'Found after the restart, against a rule: a.key (keys#keep: The sentence of keys#keep.). A command of mine or you changed it, so I left it as it is.',
+      expect.stringContaining(`are commit ${found?.sha.slice(0, 10)}`),
+    ])
+    expect(found?.files.map(({ path }) => path)).toEqual(['a.key', 'fine.txt'])
+    expect(await fixture.read('a.key')).toBe('whose?')
+  })
+
   test('before any effect leaves what is found to the commit of edits of the owner', async () => {
     const order: string[] = []
     const note = (name: string) => async () => {

@@ -60,10 +60,15 @@ export const createCommits = ({
     readMain,
     remember,
 
-    /** Commits what is not the agent's; `turn` as in `WorkspaceCommit`. */
-    commitOthers: async (turn: string | null, messageOf: MessageOf): Promise<WorkspaceCommit | null> => {
+    /** Commits what is not the agent's, when `review` has seen it; `turn` as in `WorkspaceCommit`. */
+    commitOthers: async (
+      turn: string | null,
+      messageOf: MessageOf,
+      review: (changes: readonly PendingChange[]) => void = () => {},
+    ): Promise<WorkspaceCommit | null> => {
       const [survey, looked] = await Promise.all([engine.survey(null), look()])
       before = { survey, unseen: await stampUnseen(worktree, looked.unseen) }
+      review(looked.changes)
       const { commit } = await looked.commit({ author: OWNER, messageOf })
       return commit && remember(commit, { kind: 'owner', turn, undoes: null })
     },

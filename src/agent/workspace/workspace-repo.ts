@@ -67,7 +67,8 @@ export const createWorkspaceRepo = (options: WorkspaceOptions): WorkspaceRepo =>
 
     commitOwnerEdits: () => lane.run(() => commits.commitOthers(null, ownerMessage)),
 
-    commitFound: (turn) => lane.run(() => commits.commitOthers(turn, (changes) => foundMessage(turn, changes))),
+    commitFound: (turn, review) =>
+      lane.run(() => commits.commitOthers(turn, (changes) => foundMessage(turn, changes), review)),
 
     stampOf: (path) => stampFile(worktree, path),
 

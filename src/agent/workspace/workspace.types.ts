@@ -103,9 +103,13 @@ export type WorkspaceRepo = {
   readonly commitOwnerEdits: () => Promise<WorkspaceCommit | null>
   /**
    * Commits what is uncommitted when an interrupted turn goes on, apart from the turn: what the owner did while the node
-   * was down cannot be told from what the turn did, and no undo may take it back. null when there is nothing.
+   * was down cannot be told from what the turn did, and no undo may take it back. null when there is nothing. `review` sees
+   * it before it is committed, ignored files apart.
    */
-  readonly commitFound: (turn: string) => Promise<WorkspaceCommit | null>
+  readonly commitFound: (
+    turn: string,
+    review: (changes: readonly PendingChange[]) => void,
+  ) => Promise<WorkspaceCommit | null>
   /** What tells whether a file was touched since, although its content may be the same; null when there is none. */
   readonly stampOf: (path: string) => Promise<string | null>
   /**

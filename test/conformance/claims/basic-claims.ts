@@ -39,7 +39,7 @@ export const BASIC_CLAIMS: Claims = {
     await home.bash('echo mine >mine.txt')
     expect(await home.repo.commitOwnerEdits()).toMatchObject({ kind: 'owner', turn: null })
     await home.bash('echo found >found.txt')
-    expect(await home.repo.commitFound('t1')).toMatchObject({ kind: 'owner', turn: 't1' })
+    expect(await home.repo.commitFound('t1', () => {})).toMatchObject({ kind: 'owner', turn: 't1' })
     expect(home.ownerGit('log', '-2', '--format=%an, %cn')).toBe('owner, plaited agent\nowner, plaited agent')
     await expect(home.repo.undo(null)).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' })
   },

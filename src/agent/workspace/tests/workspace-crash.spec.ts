@@ -107,7 +107,7 @@ describe('a node that dies', () => {
     await fixture.write('mine', 'mine')
     await fixture.repo.commitOwnerEdits()
     await fixture.write('found', 'found')
-    await fixture.repo.commitFound('t4')
+    await fixture.repo.commitFound('t4', () => {})
     const before = [...fixture.record.rows]
     fixture.record.rows.length = 0
     await fixture.reopen().open()

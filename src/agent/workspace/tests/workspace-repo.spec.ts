@@ -98,11 +98,15 @@ describe('a turn', () => {
     using fixture = await opened()
     await fixture.write('a.txt', 'agent\n')
     await fixture.write('mine.txt', 'mine\n')
-    expect(await fixture.repo.commitFound('t1')).toMatchObject({ kind: 'owner', turn: 't1', files: { length: 2 } })
+    expect(await fixture.repo.commitFound('t1', () => {})).toMatchObject({
+      kind: 'owner',
+      turn: 't1',
+      files: { length: 2 },
+    })
     expect(fixture.ownerGit('log', '-1', '--format=%an%n%B')).toMatch(
       /^owner\n.*added +mine\.txt\n.*found uncommitted after a restart during turn t1\./s,
     )
-    expect(await fixture.repo.commitFound('t1')).toBeNull()
+    expect(await fixture.repo.commitFound('t1', () => {})).toBeNull()
     expect((await fixture.turn('t1')).commit).toBeNull()
     await expect(fixture.repo.undo(null)).rejects.toMatchObject({ code: 'NOTHING_TO_UNDO' })
     expect(await fixture.read('mine.txt')).toBe('mine\n')
