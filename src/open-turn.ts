@@ -1,6 +1,7 @@
 /** How a turn begins, grows, and ends in the record: each step is one transaction over inbox, journal and outbox. */
 import { randomBytes } from 'node:crypto'
 import type { OwnerIntent } from './agent/agent.types.ts'
+import { ATTACHMENT_LABEL } from './agent/attachments.ts'
 import { MASKED_CODE, maskCodes, parseConfirmationCode } from './agent/confirmation-code.ts'
 import type { InboundMessage } from './agent/inbox.ts'
 import type { TurnEnding } from './agent/turn.types.ts'
@@ -151,7 +152,10 @@ const takeMessage = (parts: RecordParts, message: InboundMessage, { id: turn, wo
   parts.journal.append({ type: 'message.in', turn, ref: `${channel}/${messageId}`, payload })
   parts.inbox.take(message, turn)
   // What the node answers itself is no fact for rules: a word like `status` does not mean that the owner has looked.
-  if (word === null) parts.note({ type: 'owner:message', detail: { ...factsOf(turn, channel), senderId } })
+  if (word !== null) return
+  parts.note({ type: 'owner:message', detail: { ...factsOf(turn, channel), senderId } })
+  // After it: what came along is not what the owner says, and the model is shown it.
+  if (files) parts.note({ type: 'untrusted:read', detail: { ...factsOf(turn, channel), label: ATTACHMENT_LABEL } })
 }
 
 const closeTurn = (parts: RecordParts, { id, intent, word }: StartedTurn, { end, text }: TurnEnding): void => {

@@ -141,7 +141,12 @@ export const inbox = bThread([bSync({ block: on('permission:file:write', ({ deta
 describe('a message with a picture', () => {
   const receive = async (replies: readonly string[]) => {
     using keeper = createKeeper()
-    const it = createTestConversation({ answer: play(...replies.map(say)), keepAttachments: keeper.keep })
+    const noted: string[] = []
+    const it = createTestConversation({
+      answer: play(...replies.map(say)),
+      keepAttachments: keeper.keep,
+      note: (event) => noted.push('label' in event.detail ? `${event.type} ${event.detail.label}` : event.type),
+    })
     const channel = createTestChannel()
     const end = it.serve(channel)
     const attachments = [file('photo.png', { mime: 'image/png', bytes: PIXEL }), file('notes.txt')]
@@ -150,7 +155,7 @@ describe('a message with a picture', () => {
     channel.receive('m2', 'and now?')
     await channel.replyTo('m2')
     await end()
-    return it
+    return { ...it, noted }
   }
 
   test('shows it to the model in its turn, and only names it later', async () => {
@@ -167,6 +172,16 @@ describe('a message with a picture', () => {
     expect(it.loop.store.state().database.query('select distinct label from attachments').all()).toEqual([
       { label: 'file:untrusted' },
     ])
+  })
+
+  test('tells the rules that foreign words were read, after the owner spoke', async () => {
+    await using it = await receive(['a pixel', 'nothing new'])
+    const read = 'untrusted:read file:untrusted'
+    const [first, second] = [
+      ['turn:start', 'owner:message', read, 'turn:end'],
+      ['turn:start', 'owner:message', 'turn:end'],
+    ]
+    expect(it.noted).toEqual([...first, ...second])
   })
 
   test('from a stranger is not even fetched', async () => {
