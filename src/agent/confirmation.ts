@@ -14,6 +14,7 @@ const COUNTERS: ReadonlySet<string> = new Set(['dayMicros', 'monthMicros', 'dayM
 export const digestOf = ({ type, detail }: PermissionEvent): string => {
   const { turn, toolUseId } = detail
   const own = Object.entries(detail).filter(([name]) => !Object.hasOwn(commonFields.shape, name) && !COUNTERS.has(name))
+  // The vocabulary knows no field that JSON could not hold.
   const bound = { type, turn, toolUseId, fields: Object.fromEntries(own) as Record<string, Json> }
   return createHash('sha256').update(canonicalJson(bound)).digest('hex')
 }

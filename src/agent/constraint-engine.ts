@@ -4,7 +4,6 @@
  * not. The only file that mints a `PermittedCall`, and it mints it for the very operation it judged.
  */
 import type { Positions } from '../constraint-language/positions.ts'
-import type { RuleEvent } from '../constraint-language/rule.types.ts'
 import { deepFreeze } from '../utils/deep-freeze.ts'
 import type { PermittedCall, ToolOperation } from './agent.types.ts'
 import { digestOf } from './confirmation.ts'
@@ -75,10 +74,9 @@ export const createExplain = (ruleSet: RuleSet, build: PermissionEventBuilder, p
 export type Decided = { readonly outcome: 'allowed' | 'blocked' | 'ask'; readonly blockedBy: readonly string[] }
 
 /** Decides about an event of the record as it was decided then; nothing is recorded and nothing moves. */
-export const judgeAgain = (ruleSet: RuleSet, positions: Positions, event: RuleEvent): Decided => {
+export const judgeAgain = (ruleSet: RuleSet, positions: Positions, event: PermissionEvent): Decided => {
   const rules = createRuleEngine(ruleSet.rules, positions)
-  const recorded = deepFreeze(event) as PermissionEvent
-  const decision = orAsk({ rules, asking: ruleSet.asking }, recorded, rules.explain(recorded))
+  const decision = orAsk({ rules, asking: ruleSet.asking }, event, rules.explain(event))
   if (decision.outcome === 'malformed') throw new TypeError(decision.message) // only an input can be
   return { outcome: decision.outcome, blockedBy: decision.blockedBy.map(({ by }) => by) }
 }

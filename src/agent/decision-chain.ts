@@ -3,7 +3,6 @@
  * Detail and salt can be erased later (the owner may forget) and the chain still verifies.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import type { RuleEvent } from '../constraint-language/rule.types.ts'
 import { canonicalJson, type Json } from '../utils/canonical-json.ts'
 import type { Clock } from '../utils/clock.ts'
 import { OWNER_LANE, OWNER_PRINCIPAL } from './journal.ts'
@@ -37,8 +36,8 @@ export type DecisionChain = {
   readonly append: (entry: DecisionEntry) => number
   /** Appends many at the price of one: in a single transaction, and none costs nothing. */
   readonly appendAll: (entries: readonly DecisionEntry[]) => void
-  /** The newest events whose detail is not erased, newest first. */
-  readonly recent: (limit: number) => readonly RuleEvent[]
+  /** The newest questions to the rules whose detail is not erased, newest first. */
+  readonly recent: (limit: number) => readonly { readonly type: string; readonly detail: unknown }[]
   readonly counts: () => { readonly allowed: number; readonly blocked: number }
   /** Walks the chain; names the first row that does not fit. */
   readonly verify: () =>
@@ -117,7 +116,7 @@ export const createDecisionChain = (state: State, clock: Clock): DecisionChain =
     'select count(*) as count from bp_decisions where outcome = ?',
   )
   const recent = database.query<{ type: string; detail: string }, [number]>(
-    'select type, detail from bp_decisions where detail is not null order by seq desc limit ?',
+    `select type, detail from bp_decisions where detail is not null and outcome <> 'operator' order by seq desc limit ?`,
   )
   const all = database.query<Row, []>('select * from bp_decisions order by seq')
   const append = (entry: DecisionEntry): number => {
@@ -150,7 +149,7 @@ export const createDecisionChain = (state: State, clock: Clock): DecisionChain =
     appendAll: (entries) => {
       if (entries.length > 0) state.transaction('decisions', () => entries.forEach(append))
     },
-    recent: (limit) => recent.all(limit).map(({ type, detail }) => ({ type, detail: JSON.parse(detail) })),
+    recent: (limit) => recent.all(limit).map(({ type, detail }) => ({ type, detail: JSON.parse(detail) as unknown })),
     counts: () => ({ allowed: count.get('allowed')?.count ?? 0, blocked: count.get('blocked')?.count ?? 0 }),
     verify: () => verifyRows(all.iterate()),
   }

@@ -2,10 +2,11 @@
  * One decision of the record, and whether the same rules at the same positions decide the same again. What was erased, or
  * refused before any rule was asked, cannot be replayed, and that is said.
  */
-import type { RuleEvent } from '../constraint-language/rule.types.ts'
+import { z } from 'zod'
 import { type Decided, judgeAgain } from './constraint-engine.ts'
 import type { RuleSet } from './constraint-store.ts'
 import type { DecisionOutcome } from './decision-chain.ts'
+import { parseRecordedEvent } from './permission-event.ts'
 import { isPermissionType } from './permission-vocabulary.ts'
 import type { State } from './persistence.ts'
 
@@ -42,6 +43,9 @@ type Row = {
   readonly positions: string | null
 }
 
+const names = z.array(z.string())
+const recordedPositions = z.record(z.string(), z.int().nonnegative())
+
 /** `rulesOf` finds the rules that decided; null when they are gone. Null when there is no such decision. */
 export const explainDecision = (
   state: State,
@@ -50,8 +54,8 @@ export const explainDecision = (
 ): Explanation | null => {
   const row = state.database.query<Row, [number]>('select * from bp_decisions where seq = ?').get(seq)
   if (row === null) return null
-  const blockedBy = JSON.parse(row.blocked_by) as readonly string[]
-  const positions = row.positions === null ? null : (JSON.parse(row.positions) as Record<string, number>)
+  const blockedBy = names.parse(JSON.parse(row.blocked_by))
+  const positions = row.positions === null ? null : recordedPositions.parse(JSON.parse(row.positions))
   const detail: unknown = row.detail === null ? null : JSON.parse(row.detail)
   const { at, type, turn, outcome, reason } = row
   return {
@@ -72,12 +76,18 @@ const replay = (
 ): Explanation['replay'] => {
   const impossible = (why: string) => ({ possible: false, why }) as const
   if (outcome === 'operator') return impossible('a person ran it from the command line, past the rules')
-  if (detail === null || typeof detail !== 'object') return impossible('what was asked has been erased')
-  if (!isPermissionType(type) || !('v' in detail)) return impossible('it was refused before any rule was asked')
+  if (detail === null) return impossible('what was asked has been erased')
+  const event = parseRecordedEvent(type, detail)
+  if (event === null) return impossible(whyNoEvent({ type, outcome, detail }))
   const rules = findRules()
   if (rules === null) return impossible('the rules that decided it are gone')
-  const event: RuleEvent = { type, detail: detail as RuleEvent['detail'] }
   const again = judgeAgain(rules, new Map(Object.entries(positions ?? {})), event)
   const same = again.outcome === outcome && again.blockedBy.toSorted().join() === blockedBy.toSorted().join()
   return { possible: true, same, ...again }
+}
+
+const whyNoEvent = ({ type, outcome, detail }: Omit<Decision, 'blockedBy'>): string => {
+  const isWhole = isPermissionType(type) && typeof detail === 'object' && detail !== null && 'v' in detail
+  if (isWhole) return 'another version recorded it in its own form'
+  return outcome === 'allowed' ? 'this row stands for many files' : 'it was refused before any rule was asked'
 }

@@ -54,9 +54,23 @@ export const createPermissionEventBuilder = (clock: Clock, timezone: string): Pe
       ...computed.fields,
     })
     if (!detail.success) return refuseIssues(detail.error)
-    return { ok: true, event: deepFreeze({ type, detail: detail.data as PermissionDetail }) }
+    return { ok: true, event: toEvent(type, detail.data) }
   }
 }
+
+/**
+ * An event as a decision row tells it; null for a row that holds none: what was refused before any rule was asked, what a
+ * person ran past the rules, a row that stands for many files.
+ */
+export const parseRecordedEvent = (type: string, detail: unknown): PermissionEvent | null => {
+  if (!isPermissionType(type)) return null
+  const parsed = permissionVocabulary[type].detail.safeParse(detail)
+  return parsed.success ? toEvent(type, parsed.data) : null
+}
+
+/** The details of all types have the common fields; the compiler cannot tell that of the type that is looked up. */
+const toEvent = (type: PermissionType, detail: object): PermissionEvent =>
+  deepFreeze({ type, detail: detail as PermissionDetail })
 
 /** Stands for an `amount` that does not parse. */
 const NOT_AN_AMOUNT = Symbol('not an amount')

@@ -7,13 +7,14 @@
  */
 import { z } from 'zod'
 import type { JournalEvent } from './journal.ts'
-import type {
-  MediaBlock,
-  ModelMessage,
-  ModelReply,
-  TextBlock,
-  ToolResultBlock,
-  ToolUseBlock,
+import {
+  type MediaBlock,
+  type ModelMessage,
+  type ModelReply,
+  STOP_REASONS,
+  type TextBlock,
+  type ToolResultBlock,
+  type ToolUseBlock,
 } from './model/model.types.ts'
 
 /** What a call is answered with when its turn ended before it had a result; fixed, so that the cache prefix is stable. */
@@ -37,9 +38,20 @@ const attachment = z.object({
 const incoming = z.object({ text: z.string(), attachments: z.array(attachment).default([]) })
 const ended = z.object({ end: z.string(), text: z.string().default('(no answer)') })
 const toolResult = z.object({ toolUseId: z.string(), content: z.string(), isError: z.boolean() })
+/** What `parseModelReply` let into the journal. Thinking is kept whole: the service wants it back as it was. */
 const modelMessage = z.object({
-  content: z.array(z.looseObject({ type: z.string() })),
-  stopReason: z.string(),
+  content: z.array(
+    z.discriminatedUnion('type', [
+      z.object({ type: z.literal('text'), text: z.string() }),
+      z.object({
+        ...{ type: z.literal('tool_use'), id: z.string(), name: z.string() },
+        input: z.record(z.string(), z.unknown()),
+      }),
+      z.looseObject({ type: z.literal('thinking') }),
+      z.looseObject({ type: z.literal('redacted_thinking') }),
+    ]),
+  ),
+  stopReason: z.enum(STOP_REASONS),
 })
 
 /** The contents of a file that came with a message of a turn, as far as the model is to see them. */
@@ -127,8 +139,8 @@ export const isToolUse = (block: AssistantBlock): block is ToolUseBlock => block
 
 type Reply = Pick<ModelReply, 'content' | 'stopReason'>
 
-/** A stored `model.message`: `parseModelReply` checked its blocks before they were stored, so only the frame is checked again. */
-export const readReply = (event: JournalEvent): Reply => modelMessage.parse(event.payload) as unknown as Reply
+/** A stored `model.message`. */
+export const readReply = (event: JournalEvent): Reply => modelMessage.parse(event.payload)
 
 /** Thinking alone is neither an answer nor something that the service takes back. */
 const hasWords = ({ content }: Reply): boolean => content.some(({ type }) => type === 'text' || type === 'tool_use')

@@ -12,13 +12,14 @@ import { quoteText } from '../constraint-language/quote-text.ts'
 import type { Rule } from '../constraint-language/rule.types.ts'
 import { compileSpec } from '../constraint-spec/compile-spec.ts'
 import { describeSpec } from '../constraint-spec/describe-spec.ts'
-import type { RuleExamples, RuleSpec } from '../constraint-spec/rule-spec.schemas.ts'
+import { type RuleExamples, type RuleSpec, ruleExamplesSchema } from '../constraint-spec/rule-spec.schemas.ts'
 import type { Clock } from '../utils/clock.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { createConfirmationCode, hashConfirmationCode } from './confirmation-code.ts'
 import type { RuleSet } from './constraint-store.ts'
 import type { DecisionChain } from './decision-chain.ts'
 import type { Journal } from './journal.ts'
+import { parseRecordedEvent } from './permission-event.ts'
 import type { State } from './persistence.ts'
 import { createProposalRows, type ProposalRow } from './proposal-rows.ts'
 import type { OpenQuestion } from './questions.ts'
@@ -190,7 +191,8 @@ const createAdding = ({ journal, rules, add }: Parts, rows: ReturnType<typeof cr
       journal.append({ type: 'rule.confirmed', turn: null, payload: { rule: name, channel } })
     })
     try {
-      await add({ name, source, examples: JSON.parse(row.examples), who, intent })
+      const examples = ruleExamplesSchema.nullable().parse(JSON.parse(row.examples))
+      await add({ name, source, examples, who, intent })
     } catch (error) {
       if (!isThere(row)) {
         // Refused for good, or the keeper is away: then the code stays good for what is left of its time.
@@ -241,7 +243,7 @@ const freeName = (name: string, taken: ReadonlySet<string>): string => {
 
 /** How many of the newest real events these rules alone would have blocked. */
 const countBlocked = (rules: readonly Rule[], decisions: Pick<DecisionChain, 'recent'>) => {
-  const events = decisions.recent(REAL_EVENTS_MAX)
+  const events = decisions.recent(REAL_EVENTS_MAX).flatMap(({ type, detail }) => parseRecordedEvent(type, detail) ?? [])
   return { of: events.length, blocked: events.filter((event) => blockersAt(rules, AT_START, event).length > 0).length }
 }
 

@@ -40,6 +40,6 @@ const callsOf = (event: JournalEvent): readonly (Call | null)[] => {
   return uses.map(({ id, name, input }) => ({
     ref: resultKey(event.ref, id),
     answer: event.ref,
-    words: canonicalJson([name, input as Json]),
+    words: canonicalJson([name, input as Json]), // it was read from JSON
   }))
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { describeIssues } from '../../utils/describe-issues.ts'
-import { ModelError, type ModelReply, type ModelUsage } from './model.types.ts'
+import { ModelError, type ModelReply, type ModelUsage, STOP_REASONS } from './model.types.ts'
 
 /** Levels that a tool's input may nest: no tool needs five, and SQLite's JSON ends at 1,000. */
 const INPUT_DEPTH_MAX = 64
@@ -46,15 +46,7 @@ const replySchema = z.object({
   id: z.string().min(1),
   model: z.string().min(1),
   content: z.array(blockSchema),
-  stop_reason: z.enum([
-    'end_turn',
-    'max_tokens',
-    'stop_sequence',
-    'tool_use',
-    'pause_turn',
-    'refusal',
-    'model_context_window_exceeded',
-  ]),
+  stop_reason: z.enum(STOP_REASONS),
   usage: usageSchema,
 })
 

@@ -45,8 +45,17 @@ export type ModelUsage = {
   readonly cacheWriteTokens: number
 }
 
-export type StopReason =
-  'end_turn' | 'max_tokens' | 'stop_sequence' | 'tool_use' | 'pause_turn' | 'refusal' | 'model_context_window_exceeded'
+export const STOP_REASONS = [
+  'end_turn',
+  'max_tokens',
+  'stop_sequence',
+  'tool_use',
+  'pause_turn',
+  'refusal',
+  'model_context_window_exceeded',
+] as const
+
+export type StopReason = (typeof STOP_REASONS)[number]
 
 export type ModelReply = {
   readonly id: string

@@ -5,6 +5,7 @@ import { NodeError } from '../../utils/node-error.ts'
 import type { RuleSet } from '../constraint-store.ts'
 import { createDecisionChain } from '../decision-chain.ts'
 import { createJournal } from '../journal.ts'
+import { createPermissionEventBuilder } from '../permission-event.ts'
 import { type AddRule, createProposals } from '../proposals.ts'
 import { parseRules, ruleSetOf } from './gate-fixture.ts'
 import { createTestState } from './state-fixture.ts'
@@ -75,11 +76,16 @@ describe('a proposed rule', () => {
   test('counts how many of the real events it would have blocked', () => {
     const it = open()
     const decisions = createDecisionChain(it.store.state(), it.store.clock)
-    const row = { turn: null, toolUseId: null, outcome: 'allowed', blockedBy: [], reason: null } as const
+    const build = createPermissionEventBuilder(it.store.clock, 'UTC')
+    const row = { turn: null, toolUseId: null, blockedBy: [], reason: null, type: 'permission:payment:send' } as const
+    const rules = { rulesHash: 'h', rulesHead: null, positions: null }
     for (const amountMicros of [1_000_000, 4_000_000, 5_000_000]) {
-      const rules = { rulesHash: 'h', rulesHead: null, positions: null }
-      decisions.append({ ...row, ...rules, type: 'permission:payment:send', detail: { amountMicros } })
+      const built = build(row.type, { amountMicros })
+      if (built.ok) decisions.append({ ...row, ...rules, outcome: 'allowed', detail: built.event.detail })
     }
+    // Neither is a question that the rules were asked as a whole.
+    decisions.append({ ...row, ...rules, outcome: 'operator', detail: { amountMicros: 6_000_000 } })
+    decisions.append({ ...row, ...rules, outcome: 'allowed', detail: { via: 'bash', files: 2000, pathsHash: 'h' } })
     expect(propose(it).words).toContain('Of your last 3 real events it would have blocked 2.')
     it.store[Symbol.dispose]()
   })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { parseRuleSpec, type RuleSpec } from '../../constraint-spec/rule-spec.schemas.ts'
+import { parseRuleSpec } from '../../constraint-spec/rule-spec.schemas.ts'
 import type { Tool } from './tool.types.ts'
 
 /** Characters of what the owner is said to want: they are told it as a quotation. What they said themself is kept. */
@@ -24,7 +24,7 @@ export const proposeRuleTool: Tool<z.output<typeof input>> = {
     if (!parsed.ok) throw new TypeError(parsed.message) // the schema has refused it
     return {
       summary: `propose rule ${parsed.spec.name}`,
-      action: { kind: 'proposal', intent, spec: parsed.spec as RuleSpec },
+      action: { kind: 'proposal', intent, spec: parsed.spec },
     }
   },
 }
