@@ -102,8 +102,11 @@ const nestedScript = (argv: readonly (string | null)[]): string | null => {
   if (argv[0] === 'eval') return argv.slice(1).join(' ')
   const shellAt = argv.findIndex((word) => word !== null && SHELLS.has(baseName(word)))
   if (shellAt < 0) return null
-  const optionAt = argv.findIndex((word, at) => at > shellAt && word !== null && /^-[a-z]*c$/.test(word))
-  return optionAt < 0 ? null : (argv[optionAt + 1] ?? null)
+  let at = argv.findIndex((word, index) => index > shellAt && word !== null && /^-[a-zA-Z]*c[a-zA-Z]*$/.test(word))
+  if (at < 0) return null
+  // More options may stand before the script, and those that end in o take a word.
+  for (let word = argv[at]; word && /^[-+]/.test(word); word = argv[at]) at += /[oO]$/.test(word) ? 2 : 1
+  return argv[at] ?? null
 }
 
 /** Programs that run the program named after them. */

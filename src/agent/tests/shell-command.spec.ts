@@ -34,6 +34,9 @@ describe('parseShellCommand', () => {
       `sudo sh -xc "rm -rf /"`,
       'eval "rm -rf /"',
       `env A=1 bash -c 'rm -rf /'`,
+      `bash -cx 'rm -rf /'`,
+      `bash -c -x -- 'rm -rf /' name`,
+      `bash -co pipefail +x 'rm -rf /'`,
     ]) {
       expect(argvs(script)).toContainEqual(['rm', '-rf', '/'])
     }
