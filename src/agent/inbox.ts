@@ -28,7 +28,7 @@ export type Inbox = {
   readonly lastOwner: (channel: string) => string | null
   /** How many messages a turn has taken. */
   readonly sizeOfTurn: (turn: string) => number
-  /** Texts of the owner that contain the words, letter for letter, newest first. */
+  /** Texts among the owner's newest that contain the words, letter for letter, newest first. */
   readonly mentions: (words: string, limit: number) => readonly string[]
   /** Whether the message has been answered or refused: nothing more will come of it. */
   readonly isOver: (channel: string, messageId: string) => boolean
@@ -42,6 +42,9 @@ export type Inbox = {
   readonly ofTurn: (turn: string) => InboundMessage | null
   readonly counts: () => { readonly queued: number; readonly refused: number }
 }
+
+/** Messages that are searched for words: the process waits meanwhile, about 6 ms (2026-11-21, on 2 cores). */
+const SEARCHED_MAX = 10_000
 
 const COLUMNS = 'channel, message_id as messageId, sender as senderId, text, follow_up as followUp'
 
@@ -75,7 +78,8 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
   )
   const sizeOfTurn = database.query<{ count: number }, [string]>('select count(*) as count from inbound where turn = ?')
   const mentions = database.query<{ text: string }, [string, number]>(
-    `select text from inbound where state <> 'refused' and instr(lower(text), ?) > 0 order by seq desc limit ?`,
+    `select text from (select seq, text from inbound where state <> 'refused' order by seq desc limit ${SEARCHED_MAX})
+       where instr(lower(text), ?) > 0 order by seq desc limit ?`,
   )
   const attachments = createAttachments(state)
   const withFiles = (row: Row): InboundMessage => {

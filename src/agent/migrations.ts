@@ -311,4 +311,8 @@ export const MIGRATIONS: readonly string[] = [
     primary key (path, label)
   ) strict, without rowid;
   `,
+  `
+  create index inbound_by_turn on inbound (turn, seq) where turn is not null;
+  create index bp_decisions_by_outcome on bp_decisions (outcome);
+  `,
 ]

@@ -23,7 +23,10 @@ type NewRow = Omit<ProposalRow, 'seq' | 'code_hash' | 'state'> & { readonly code
 /** Proposed rules as they are stored. */
 export const createProposalRows = (state: State) => {
   const { database } = state
-  const inState = database.query<ProposalRow, [string]>('select * from rule_proposals where state = ? order by seq')
+  const adding = database.query<ProposalRow, []>(`select * from rule_proposals where state = 'adding' order by seq`)
+  const open = database.query<ProposalRow, [number]>(
+    `select * from rule_proposals where state = 'open' and at > ? order by seq`,
+  )
   const names = database.query<{ name: string }, []>(
     `select distinct name from rule_proposals where state in ('adding', 'added')`,
   )
@@ -37,7 +40,9 @@ export const createProposalRows = (state: State) => {
   )
   const mark = database.query<undefined, [string, number]>('update rule_proposals set state = ? where seq = ?')
   return {
-    inState: (wanted: ProposalState): readonly ProposalRow[] => inState.all(wanted),
+    /** Open, and proposed after that time: a row whose time is over stays as it is. */
+    openSince: (at: number): readonly ProposalRow[] => open.all(at),
+    adding: (): readonly ProposalRow[] => adding.all(),
     /** The newest that were added. */
     added: (limit: number): readonly ProposalRow[] => added.all(limit),
     /** Those whose file was made, or may have been. */

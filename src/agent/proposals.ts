@@ -95,8 +95,7 @@ export const createProposals = (parts: Parts): Proposals => {
   const { state, journal, clock, acceptance, rules, fileNames = () => [], decisions } = parts
   const rows = createProposalRows(state)
   const adding = createAdding(parts, rows)
-  const open = (): readonly ProposalRow[] =>
-    rows.inState('open').filter(({ at }) => clock.now() - at < CONFIRM_WITHIN_MS)
+  const open = (): readonly ProposalRow[] => rows.openSince(clock.now() - CONFIRM_WITHIN_MS)
   const namesTaken = (): ReadonlySet<string> =>
     new Set([
       ...Object.keys(rules().fileHashes),
@@ -151,7 +150,7 @@ export const createProposals = (parts: Parts): Proposals => {
     },
 
     confirm: async (code, channel) => {
-      const known = [...open(), ...rows.inState('adding'), ...rows.added(ADDED_KNOWN_MAX)]
+      const known = [...open(), ...rows.adding(), ...rows.added(ADDED_KNOWN_MAX)]
       const row = known.find((one) => hasCode(one, code))
       return row === undefined ? null : adding.confirm(row, channel)
     },
@@ -213,7 +212,7 @@ const createAdding = ({ journal, rules, add }: Parts, rows: ReturnType<typeof cr
       return added
     },
     settleInterrupted: (): void => {
-      for (const row of rows.inState('adding')) settle(row, isThere(row) ? 'added' : 'open')
+      for (const row of rows.adding()) settle(row, isThere(row) ? 'added' : 'open')
     },
   }
 }

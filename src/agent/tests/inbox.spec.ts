@@ -47,6 +47,24 @@ describe('the inbox', () => {
     expect(inbox.ofTurn('turn-a')).toEqual(message('a'))
   })
 
+  test('finds the messages of a turn without looking through all that ever came', () => {
+    using store = createTestState()
+    const plan = store
+      .state()
+      .database.query<{ detail: string }, []>(`explain query plan select count(*) from inbound where turn = 't1'`)
+    expect(plan.all().map(({ detail }) => detail)).toEqual([expect.stringContaining('inbound_by_turn')])
+  })
+
+  test('is searched for words, newest first, and gives none of a stranger', () => {
+    using store = createTestState()
+    const inbox = createInbox(store.state(), store.clock)
+    for (const id of ['old', 'stranger', 'new']) inbox.accept({ ...message(id), text: `See Example.org, says ${id}` })
+    inbox.refuse(message('stranger'))
+    expect(inbox.mentions('example.org', 9)).toEqual(['See Example.org, says new', 'See Example.org, says old'])
+    expect(inbox.mentions('example.org', 1)).toEqual(['See Example.org, says new'])
+    expect(inbox.mentions('example.com', 9)).toEqual([])
+  })
+
   test('never gives out a refused or answered message again, and counts the refused', () => {
     using store = createTestState()
     const inbox = createInbox(store.state(), store.clock)
