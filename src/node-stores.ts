@@ -5,7 +5,7 @@ import { createDecisionChain } from './agent/decision-chain.ts'
 import { createInbox } from './agent/inbox.ts'
 import { createJournal } from './agent/journal.ts'
 import { createLastingEffects } from './agent/lasting-effects.ts'
-import { takeLease } from './agent/lease.ts'
+import { type Lease, takeLease } from './agent/lease.ts'
 import { createLedger } from './agent/ledger.ts'
 import { createLinkedIdentities } from './agent/linked-identities.ts'
 import { createOutbox } from './agent/outbox.ts'
@@ -19,13 +19,19 @@ import { silentLog } from './node-log.ts'
 import { systemClock } from './utils/clock.ts'
 
 /** Everything that lives in SQLite, held by the one process that has the lease. */
-export const openStores = ({
-  config,
-  log = silentLog,
-  clock = systemClock,
-  atPoint,
-}: Pick<NodeOptions, 'config' | 'log' | 'clock' | 'atPoint'>) => {
-  const lease = takeLease(config.home.lease)
+export const openStores = (options: StoreOptions) => {
+  const lease = takeLease(options.config.home.lease)
+  try {
+    return open(options, lease)
+  } catch (error) {
+    lease.release()
+    throw error
+  }
+}
+
+type StoreOptions = Pick<NodeOptions, 'config' | 'log' | 'clock' | 'atPoint'>
+
+const open = ({ config, log = silentLog, clock = systemClock, atPoint }: StoreOptions, lease: Lease) => {
   const state = openState(config.home.state, atPoint)
   const ledger = createLedger(state, { clock, timezone: config.timezone, caps: config.caps })
   ledger.settleAbandoned()

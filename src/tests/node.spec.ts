@@ -1,6 +1,6 @@
 /** A whole node in this process: real home, sandbox, git and journal; the model is the script. */
 import { expect, test } from 'bun:test'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeWhen } from '../../test/helpers.ts'
@@ -47,6 +47,16 @@ describeWhen(reason === null, reason ?? '', 'a node', () => {
       expect(await first.operations.auditDecisions()).toEqual({ ok: true, count: 0 })
       await first.close()
       await (await createNode(options)).close()
+    })
+  })
+
+  test('leaves a home free whose state it could not open', async () => {
+    await withHome(async (home, options) => {
+      await (await createNode(options)).close()
+      writeFileSync(join(home, 'data', 'events.sqlite'), 'no database at all')
+      for (let attempt = 0; attempt < 2; attempt++) {
+        expect(await createNode(options).catch((error: unknown) => error)).toMatchObject({ code: 'STATE_CORRUPT' })
+      }
     })
   })
 
