@@ -89,6 +89,11 @@ export const logStores = <Stores extends LoggedStores>(stores: Stores, log: Node
         logDecision(seq, entry, log)
         return seq
       },
+      appendAll: (entries) => {
+        const seqs = decisions.appendAll(entries)
+        for (const [index, entry] of entries.entries()) logDecision(seqs[index] ?? 0, entry, log)
+        return seqs
+      },
     } satisfies DecisionChain,
   }
 }

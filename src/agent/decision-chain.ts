@@ -34,8 +34,8 @@ export type DecisionEntry = {
 export type DecisionChain = {
   /** Appends and returns the row's number. */
   readonly append: (entry: DecisionEntry) => number
-  /** Appends many at the price of one: in a single transaction, and none costs nothing. */
-  readonly appendAll: (entries: readonly DecisionEntry[]) => void
+  /** Appends many at the price of one: in a single transaction, and none costs nothing. Returns the rows' numbers. */
+  readonly appendAll: (entries: readonly DecisionEntry[]) => readonly number[]
   /** The newest questions to the rules whose detail is not erased, newest first. */
   readonly recent: (limit: number) => readonly { readonly type: string; readonly detail: unknown }[]
   readonly counts: () => { readonly allowed: number; readonly blocked: number }
@@ -146,9 +146,8 @@ export const createDecisionChain = (state: State, clock: Clock): DecisionChain =
   }
   return {
     append: (entry) => state.transaction('decision', () => append(entry)),
-    appendAll: (entries) => {
-      if (entries.length > 0) state.transaction('decisions', () => entries.forEach(append))
-    },
+    appendAll: (entries) =>
+      entries.length === 0 ? [] : state.transaction('decisions', () => entries.map((entry) => append(entry))),
     recent: (limit) => recent.all(limit).map(({ type, detail }) => ({ type, detail: JSON.parse(detail) as unknown })),
     counts: () => ({ allowed: count.get('allowed')?.count ?? 0, blocked: count.get('blocked')?.count ?? 0 }),
     verify: () => verifyRows(all.iterate()),

@@ -207,6 +207,20 @@ describe('what the journal does not hold is told too', () => {
     expect(line).toMatchObject({ decision: 1, permission: 'permission:bash:exec' })
     expect(logged.lines.join()).not.toContain(CONTENT)
   })
+
+  test('each of many decisions that are recorded together', () => {
+    using logged = createLogged()
+    const entry: DecisionEntry = {
+      ...{ type: 'permission:file:write', turn: 't1', reason: CONTENT, outcome: 'blocked', toolUseId: null },
+      ...{ rulesHash: 'h', rulesHead: null, positions: null, blockedBy: ['file#rule'], detail: { path: CONTENT } },
+    }
+    expect(logged.decisions.appendAll([entry, { ...entry, outcome: 'allowed', blockedBy: [] }])).toEqual([1, 2])
+    expect(logged.entries()).toEqual([
+      expect.objectContaining({ event: 'permission.refused', decision: 1, blockedBy: ['file#rule'] }),
+      expect.objectContaining({ event: 'permission.allowed', decision: 2 }),
+    ])
+    expect(logged.lines.join()).not.toContain(CONTENT)
+  })
 })
 
 test('a silent log reads nothing and writes nothing', () => {

@@ -29,7 +29,7 @@ const openGate = () => {
   const rows: DecisionEntry[] = []
   const decisions = {
     append: (entry: DecisionEntry) => rows.push(entry),
-    appendAll: (entries: readonly DecisionEntry[]) => void rows.push(...entries),
+    appendAll: (entries: readonly DecisionEntry[]) => entries.map((entry) => rows.push(entry)),
     recent: () => [],
     counts: () => ({ allowed: 0, blocked: 0 }),
     verify: () => ({ ok: true, count: 0 }) as const,

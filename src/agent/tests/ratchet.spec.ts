@@ -121,7 +121,7 @@ const buildEvent = createPermissionEventBuilder(createTestClock(), 'UTC')
 
 const forgetful: DecisionChain = {
   append: () => 1,
-  appendAll: () => {},
+  appendAll: () => [],
   recent: () => [],
   counts: () => ({ allowed: 0, blocked: 0 }),
   verify: () => ({ ok: true, count: 0 }),
