@@ -40,34 +40,35 @@ export const callModel = async (
   const withdrawText = (reason: string) => {
     if (text !== '') turn.progress({ kind: 'interrupted', reason })
   }
-  try {
-    const reply = await model.stream(request, {
-      signal: turn.signal,
-      onText,
-      onAborted: (usage) => aborted.push(usage),
-    })
-    const content = reply.content.filter((block) => block.type !== 'text' || block['text'] !== '')
+  const onAborted = (spent: ModelUsage) => aborted.push(spent)
+  const answered = await model.stream(request, { signal: turn.signal, onText, onAborted }).then(
+    (reply) => ({ reply }),
+    (thrown: unknown) => ({ thrown }),
+  )
+  if ('reply' in answered) {
+    const { reply } = answered
     journal.transaction('model.message', () => {
       ledger.settle(ref, costOf(model, reply.usage))
-      journal.append({ type: 'model.message', turn: turn.id, ref, payload: { ...reply, content } })
+      journal.append({ type: 'model.message', turn: turn.id, ref, payload: reply })
     })
     const withdrawn = WITHDRAWN.get(reply.stopReason)
     if (withdrawn !== undefined) withdrawText(withdrawn)
-  } catch (error) {
-    if (turn.signal.aborted) {
-      // The loop sees the stop. Without a word of the service about the cost, what was reserved counts as spent.
-      for (const usage of aborted) ledger.settle(ref, costOf(model, usage))
-      return null
-    }
-    if (!(error instanceof ModelError)) throw error
-    const { fault, status, message, retryAfterMs, usage } = error
-    journal.transaction('model.error', () => {
-      ledger.settle(ref, usage ? costOf(model, usage) : neverServed(error) ? 0 : reserved.micros)
-      const payload = { fault, status, message, retryAfterMs, partialText: text }
-      journal.append({ type: 'model.error', turn: turn.id, ref, payload })
-    })
-    withdrawText(message)
+    return null
   }
+  const { thrown: error } = answered
+  if (turn.signal.aborted) {
+    // The loop sees the stop. Without a word of the service about the cost, what was reserved counts as spent.
+    for (const spent of aborted) ledger.settle(ref, costOf(model, spent))
+    return null
+  }
+  if (!(error instanceof ModelError)) throw error
+  const { fault, status, message, retryAfterMs, usage } = error
+  journal.transaction('model.error', () => {
+    ledger.settle(ref, usage ? costOf(model, usage) : neverServed(error) ? 0 : reserved.micros)
+    const payload = { fault, status, message, retryAfterMs, partialText: text }
+    journal.append({ type: 'model.error', turn: turn.id, ref, payload })
+  })
+  withdrawText(message)
   return null
 }
 

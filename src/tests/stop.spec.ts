@@ -67,6 +67,25 @@ describe('STOP', () => {
     expect(it.faults).toEqual([full])
   })
 
+  test('does not hide that an answer which came at the same time could not be recorded', async () => {
+    const full = new Error('the disk is full')
+    await using it = createTestConversation({ answer: echo }, (parts) => ({
+      ...parts,
+      ledger: {
+        ...parts.ledger,
+        settle: () => {
+          void it.conversation.stop('interrupt')
+          throw full
+        },
+      },
+    }))
+    const channel = createTestChannel()
+    channel.receive('m1', 'work')
+    await it.serveAll(channel)
+    expect(it.faults).toEqual([full])
+    expect(channel.sent).toEqual([])
+  })
+
   test('twice within a minute freezes the node, also across a restart, until the owner says resume', async () => {
     await using it = createTestConversation({ answer: echo })
     const { freeze } = it
