@@ -4,7 +4,7 @@ import { play, say } from '../agent/tests/loop-fixture.ts'
 import { ChannelError } from '../channels/channel-error.ts'
 import type { ChannelProgress } from '../channels/channels.types.ts'
 import { createCliChannel } from '../channels/cli/cli.ts'
-import { createTestChannel, createTestConversation, OWNER, type TestChannel } from './conversation-fixture.ts'
+import { createTestChannel, createTestConversation, OWNER, stalling, type TestChannel } from './conversation-fixture.ts'
 
 const echo = play(say('an answer'))
 const message = (id: string, text = id, senderId = OWNER) => ({ id, senderId, text })
@@ -311,21 +311,12 @@ describe('a reply', () => {
 })
 
 test('a stop over a long backlog dismisses all of it, with an answer for each look beyond the first', async () => {
-  const asked = Promise.withResolvers<void>()
-  await using it = createTestConversation({
-    answer: () => {
-      asked.resolve()
-      return {
-        kind: 'reply',
-        content: [{ type: 'text', text: 'never whole' }],
-        fault: { kind: 'stall', afterEvents: 3 },
-      }
-    },
-  })
+  const model = stalling()
+  await using it = createTestConversation({ answer: model.answer })
   const channel = createTestChannel()
   const end = it.serve(channel)
   channel.receive('m0', 'work')
-  await asked.promise
+  await model.asked
   const backlog = Array.from({ length: 450 }, (_, n) => ({ ...message(`b${n}`), followUp: true }))
   channel.receiveBatch({ messages: [...backlog, message('stop', 'stop')], cursor: '1' })
   expect((await channel.replyTo('stop')).text).toContain('450 waiting messages were dismissed')

@@ -6,7 +6,7 @@ import { createOutbox } from '../agent/outbox.ts'
 import type { Proposals } from '../agent/proposals.ts'
 import { createQuestions } from '../agent/questions.ts'
 import { createStrangers } from '../agent/strangers.ts'
-import { createTestLoop, type LoopOptions, type TestLoop } from '../agent/tests/loop-fixture.ts'
+import { createTestLoop, type LoopOptions, say, type TestLoop } from '../agent/tests/loop-fixture.ts'
 import { ChannelError } from '../channels/channel-error.ts'
 import { type ChannelHealth, createChannelHealth } from '../channels/channel-health.ts'
 import type { Channel, ChannelCapabilities, IncomingBatch, OutgoingMessage } from '../channels/channels.types.ts'
@@ -91,6 +91,16 @@ export const createTestChannel = (
     ...extra,
   }
   return channel
+}
+
+/** A model that begins its answer and falls silent: only a stop ends the turn. */
+export const stalling = (): { readonly asked: Promise<void>; readonly answer: LoopOptions['answer'] } => {
+  const { promise: asked, resolve } = Promise.withResolvers<void>()
+  const answer = () => {
+    resolve()
+    return { ...say('never whole'), fault: { kind: 'stall', afterEvents: 3 } } as const
+  }
+  return { asked, answer }
 }
 
 export type TestConversation = {

@@ -3,7 +3,7 @@ import { play, say } from '../agent/tests/loop-fixture.ts'
 import type { ChannelProgress } from '../channels/channels.types.ts'
 import { createCliChannel } from '../channels/cli/cli.ts'
 import { NodeError } from '../utils/node-error.ts'
-import { createTestChannel, createTestConversation, OWNER } from './conversation-fixture.ts'
+import { createTestChannel, createTestConversation, OWNER, stalling } from './conversation-fixture.ts'
 
 /** A model that answers with the words it was asked last. */
 const echo = play(say('an answer'))
@@ -141,21 +141,12 @@ describe('a control word', () => {
   })
 
   test('stop, sent while a turn runs, ends that turn instead of waiting behind it', async () => {
-    const asked = Promise.withResolvers<void>()
-    await using it = createTestConversation({
-      answer: () => {
-        asked.resolve()
-        return {
-          kind: 'reply',
-          content: [{ type: 'text', text: 'never whole' }],
-          fault: { kind: 'stall', afterEvents: 3 },
-        }
-      },
-    })
+    const model = stalling()
+    await using it = createTestConversation({ answer: model.answer })
     const channel = createTestChannel()
     const end = it.serve(channel)
     channel.receive('m1', 'long work')
-    await asked.promise
+    await model.asked
     channel.receive('m2', 'stop', 'test:stranger')
     channel.receive('m3', 'stop')
     expect((await channel.replyTo('m1')).text).toContain('Stopped.')
