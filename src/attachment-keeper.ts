@@ -15,8 +15,6 @@ import type { ConversationParts } from './conversation.types.ts'
 const FILE_BYTES_MAX = 5 * 1024 * 1024
 /** Files of one message; that there were more is told. */
 const FILES_MAX = 10
-/** How long one file may take to arrive. */
-const FETCH_TIME_MAX_MS = 60_000
 /** Characters of a name in the workspace, and of a folder that is named after a message. */
 const NAME_CHARACTERS_MAX = 80
 const UNKNOWN_TYPE = 'application/octet-stream'
@@ -41,17 +39,17 @@ export const createAttachmentKeeper = ({
   const keep = async (
     { channel, senderId }: InboundMessage,
     { file, path }: { readonly file: IncomingAttachment; readonly path: string },
-    signal: AbortSignal,
+    until: Until,
   ): Promise<KeptAttachment> => {
     const kept = { path, name: file.name.slice(0, NAME_CHARACTERS_MAX), mime: typeOf(file.mime), content: null }
     const refused = (refusal: string): KeptAttachment => ({ ...kept, bytes: 0, refusal })
     try {
-      const bytes = await fetchInTime(file, signal)
+      const bytes = await fetchInTime(file, until)
       if (bytes.length > FILE_BYTES_MAX) return refused(`it is over ${FILE_BYTES_MAX} bytes`)
       const base64 = Buffer.from(bytes).toString('base64')
       const permission = permit({ kind: 'store', path, base64 }, { channel, senderId })
       if (!permission.ok) return refused(describeBlock(permission.decision) ?? 'it was not allowed')
-      const outcome = await sandbox.run(permission.call, { signal })
+      const outcome = await sandbox.run(permission.call, { signal: until.signal })
       if (outcome.kind === 'failed') return refused(outcome.message)
       const isForModel = bytes.length > 0 && bytes.length <= (MODEL_BYTES_MAX.get(kept.mime) ?? 0)
       return { ...kept, bytes: bytes.length, refusal: null, content: isForModel ? bytes : null }
@@ -59,12 +57,12 @@ export const createAttachmentKeeper = ({
       return refused(error instanceof Error ? error.message : String(error))
     }
   }
-  return async (message, files, signal) => {
+  return async (message, files, until) => {
     const folder = `/workspace/inbox/${safeName(`${message.channel}-${message.messageId}`)}`
     const kept: KeptAttachment[] = []
     for (const file of files.slice(0, FILES_MAX)) {
       const path = freePath(folder, safeName(file.name), kept)
-      kept.push(await keep(message, { file, path }, signal))
+      kept.push(await keep(message, { file, path }, until))
     }
     const over = files.length - FILES_MAX
     if (over > 0) kept.push({ ...TOO_MANY, path: folder, name: `${over} more` })
@@ -77,17 +75,19 @@ const TOO_MANY = {
   refusal: `only ${FILES_MAX} files of one message are taken`,
 }
 
+type Until = Parameters<ConversationParts['keepAttachments']>[2]
+
 /** An adapter that does not look at the signal holds nothing up either. */
-const fetchInTime = async (file: IncomingAttachment, signal: AbortSignal): Promise<Uint8Array> => {
-  const late = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIME_MAX_MS)])
+const fetchInTime = async (file: IncomingAttachment, { signal, late }: Until): Promise<Uint8Array> => {
+  const over = AbortSignal.any([signal, late])
   const { promise: ended, reject } = Promise.withResolvers<never>()
   const onEnd = () => reject(new Error(signal.aborted ? 'the node has ended' : 'it did not arrive in time'))
-  late.addEventListener('abort', onEnd, { once: true })
-  if (late.aborted) onEnd()
+  over.addEventListener('abort', onEnd, { once: true })
+  if (over.aborted) onEnd()
   try {
-    return await Promise.race([file.read({ bytesMax: FILE_BYTES_MAX, signal: late }), ended])
+    return await Promise.race([file.read({ bytesMax: FILE_BYTES_MAX, signal: over }), ended])
   } finally {
-    late.removeEventListener('abort', onEnd)
+    over.removeEventListener('abort', onEnd)
   }
 }
 

@@ -28,11 +28,14 @@ export type ConversationParts = {
   readonly links: LinkedIdentities
   readonly linkDesk: LinkDesk
   readonly health: ChannelHealth
-  /** Fetches what came with a message of the owner's. Does not reject: what could not be had is a refusal in the row. */
+  /**
+   * Fetches what came with a message of the owner's, as far as it arrives before `late`. Does not reject: what could not be
+   * had is a refusal in the row.
+   */
   readonly keepAttachments: (
     message: InboundMessage,
     files: readonly IncomingAttachment[],
-    signal: AbortSignal,
+    until: { readonly signal: AbortSignal; readonly late: AbortSignal },
   ) => Promise<readonly KeptAttachment[]>
   readonly journal: AgentParts['journal']
   readonly freeze: Freeze

@@ -8,6 +8,9 @@ import { announceLink } from './announce-link.ts'
 import type { Channel, IncomingBatch, IncomingMessage } from './channels/channels.types.ts'
 import type { ConversationParts } from './conversation.types.ts'
 
+/** How long all files of a batch may take to arrive: until then, a STOP behind them on the same channel is not heard. */
+const FETCH_TIME_MAX_MS = 60_000
+
 export type TakeBatchParts = Pick<
   ConversationParts,
   | 'inbox'
@@ -40,7 +43,8 @@ export const takeBatch = async (
 ): Promise<TakenBatch> => {
   if (messages.length === 0 && (cursor === null || cursor === parts.memory.cursor(channel.name))) return NOTHING
   const ready: (InboundMessage | Stranger)[] = []
-  for (const message of messages) ready.push(await receive(parts, channel.name, message, signal))
+  const until = { signal, late: AbortSignal.timeout(FETCH_TIME_MAX_MS) }
+  for (const message of messages) ready.push(await receive(parts, channel.name, message, until))
   // A file that was cut off by the end of the node is fetched again, with the whole batch, at the next start.
   if (signal.aborted && cursor !== null && messages.some(({ attachments = [] }) => attachments.length > 0))
     return NOTHING
@@ -61,13 +65,13 @@ const receive = async (
   parts: TakeBatchParts,
   channel: string,
   { id, senderId, text, followUp = false, attachments = [] }: IncomingMessage,
-  signal: AbortSignal,
+  until: { readonly signal: AbortSignal; readonly late: AbortSignal },
 ): Promise<InboundMessage | Stranger> => {
   const message = { channel, messageId: id, senderId, text }
   const proof = parts.ownerGate(message)
   if (!proof.ok) return { ...message, reason: proof.reason }
   const isNew = attachments.length > 0 && !parts.inbox.has(channel, id)
-  const files = isNew ? await parts.keepAttachments(message, attachments, signal) : []
+  const files = isNew ? await parts.keepAttachments(message, attachments, until) : []
   const kept = files.map((file) => ({ ...file, refusal: file.refusal && parts.redact(file.refusal) }))
   return { ...message, followUp, attachments: kept }
 }

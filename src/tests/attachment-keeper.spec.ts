@@ -23,7 +23,8 @@ const file = (
   read: async () => bytes,
 })
 
-const signal = new AbortController().signal
+const never = new AbortController().signal
+const until = { signal: never, late: never }
 
 /** A keeper over the real gate; the sandbox notes what it is to run. */
 const createKeeper = (ruleSet = ruleSetOf()) => {
@@ -40,7 +41,7 @@ const createKeeper = (ruleSet = ruleSetOf()) => {
 describe('a file that came along', () => {
   test('lies in the workspace under its message, by the file worker, with a decision of the rules', async () => {
     using keeper = createKeeper()
-    const [kept] = await keeper.keep(MESSAGE, [file('notes.txt')], signal)
+    const [kept] = await keeper.keep(MESSAGE, [file('notes.txt')], until)
     expect(kept).toMatchObject({
       path: '/workspace/inbox/letters-m1/notes.txt',
       bytes: 4,
@@ -58,7 +59,7 @@ describe('a file that came along', () => {
 export const inbox = bThread([bSync({ block: on('permission:file:write', ({ detail }) => detail.rel.startsWith('inbox/')) })], true)`,
       }),
     )
-    const [kept] = await keeper.keep(MESSAGE, [file('notes.txt')], signal)
+    const [kept] = await keeper.keep(MESSAGE, [file('notes.txt')], until)
     expect(kept?.refusal).toContain('Nothing from outside is kept.')
     expect(keeper.ran).toEqual([])
   })
@@ -80,12 +81,12 @@ export const inbox = bThread([bSync({ block: on('permission:file:write', ({ deta
       'a/b\\c',
     ]
     for (const name of hostile) {
-      const [kept] = await keeper.keep(MESSAGE, [file(name)], signal)
+      const [kept] = await keeper.keep(MESSAGE, [file(name)], until)
       expect(kept?.path).toMatch(/^\/workspace\/inbox\/letters-m1\/[\p{L}\p{N}_][\p{L}\p{N}._-]{0,79}$/u)
     }
     await fc.assert(
       fc.asyncProperty(fc.string(), fc.string(), async (messageId, name) => {
-        const [one, two] = await keeper.keep({ ...MESSAGE, messageId }, [file(name), file(name)], signal)
+        const [one, two] = await keeper.keep({ ...MESSAGE, messageId }, [file(name), file(name)], until)
         const pattern = /^\/workspace\/inbox\/[\p{L}\p{N}_][\p{L}\p{N}._-]*\/[\p{L}\p{N}_][\p{L}\p{N}._-]*$/u
         for (const kept of [one, two]) expect(kept?.path).toMatch(pattern)
         expect(one?.path).not.toBe(two?.path)
@@ -101,14 +102,14 @@ export const inbox = bThread([bSync({ block: on('permission:file:write', ({ deta
       read: () => Promise.reject(new ChannelError('rejected', 'it was deleted')),
     }
     const large = file('large.bin', { bytes: new Uint8Array(5 * 1024 * 1024 + 1) })
-    const kept = await keeper.keep(MESSAGE, [gone, large, file('fine.txt')], signal)
+    const kept = await keeper.keep(MESSAGE, [gone, large, file('fine.txt')], until)
     expect(kept.map(({ refusal }) => refusal)).toEqual(['it was deleted', 'it is over 5242880 bytes', null])
   })
 
   test('beyond the tenth is not taken, and that is told', async () => {
     using keeper = createKeeper()
     const files = Array.from({ length: 50 }, (_, n) => file(`${n}.txt`))
-    const kept = await keeper.keep(MESSAGE, files, signal)
+    const kept = await keeper.keep(MESSAGE, files, until)
     expect(kept.map(({ name }) => name)).toEqual([...files.slice(0, 10).map(({ name }) => name), '40 more'])
     expect(kept.at(-1)?.refusal).toBe('only 10 files of one message are taken')
     expect(keeper.ran).toHaveLength(10)
@@ -124,7 +125,23 @@ export const inbox = bThread([bSync({ block: on('permission:file:write', ({ deta
         return new Promise<never>(() => {})
       },
     }
-    expect(await keeper.keep(MESSAGE, [silent], end.signal)).toMatchObject([{ refusal: 'the node has ended' }])
+    expect(await keeper.keep(MESSAGE, [silent], { ...until, signal: end.signal })).toMatchObject([
+      { refusal: 'the node has ended' },
+    ])
+  })
+
+  test('that is late is not waited for, nor are those after it', async () => {
+    using keeper = createKeeper()
+    const late = new AbortController()
+    const slow: IncomingAttachment = {
+      ...{ name: 'slow.txt', mime: 'text/plain' },
+      read: () => {
+        late.abort()
+        return new Promise<never>(() => {})
+      },
+    }
+    const kept = await keeper.keep(MESSAGE, [slow, slow], { ...until, late: late.signal })
+    expect(kept.map(({ refusal }) => refusal)).toEqual(Array(2).fill('it did not arrive in time'))
   })
 
   test('never takes the place of another one of its message', async () => {
@@ -132,7 +149,7 @@ export const inbox = bThread([bSync({ block: on('permission:file:write', ({ deta
     const kept = await keeper.keep(
       MESSAGE,
       ['x', '3-x', 'x', 'x', '2-x'].map((name) => file(name)),
-      signal,
+      until,
     )
     expect(new Set(kept.map(({ path }) => path)).size).toBe(5)
   })
