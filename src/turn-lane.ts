@@ -58,7 +58,7 @@ export const createTurnLane = (
     takeWords() // a STOP above all
     const interrupted = turns.isEnding() ? null : resumeTurn(parts)
     if (interrupted) {
-      await turns.run(interrupted, { isStopped: isLeft })
+      await turns.run(interrupted, { isStopped: isLeft || parts.freeze.isFrozen() })
       onEnded(interrupted.intent.channel)
     }
     for (let message = next(); message && !turns.isEnding(); message = next()) {

@@ -87,7 +87,7 @@ export const createTurnRunner = (
 
 const answer = async (parts: ConversationParts, turn: Turn, { word }: StartedTurn): Promise<TurnEnding> => {
   if (!word) {
-    if (parts.freeze.isFrozen()) return FROZEN
+    if (parts.freeze.isFrozen() && !turn.signal.aborted) return FROZEN
     const agent = await parts.agentParts().catch((error: unknown) => toNodeError(error))
     if (!(agent instanceof NodeError)) return runTurn(agent, turn)
     return { end: 'model-error', text: `The model cannot be started: ${agent.message}` }

@@ -188,6 +188,16 @@ describe('a turn that a crash interrupted', () => {
     expect(channel.sent.map(({ replyTo }) => replyTo)).toEqual(['m1', 'm2'])
   })
 
+  test('ends as stopped on a frozen node, with what it had done', async () => {
+    await using it = createTestConversation({ answer: echo })
+    interrupt(it)
+    for (const _ of ['stop', 'stop']) it.freeze.noteStop()
+    const channel = createTestChannel()
+    await it.serveAll(channel, it.restart())
+    expect(channel.sent.map(({ text }) => text)).toEqual(['Stopped. Nothing had run.'])
+    expect(it.loop.requests).toEqual([])
+  })
+
   test('is closed without the model when its sender is no longer the owner', async () => {
     await using it = createTestConversation({ answer: echo })
     interrupt(it)
