@@ -22,7 +22,7 @@ import type {
   ModelUsage,
 } from './model.types.ts'
 import { ModelError } from './model.types.ts'
-import { parseModelReply, parseUsage } from './model-reply.ts'
+import { parseModelReply, parseTokens, parseUsage } from './model-reply.ts'
 import { createModelTransport, type ModelTransport } from './model-transport.ts'
 
 const ANTHROPIC_URL = 'https://api.anthropic.com'
@@ -194,7 +194,7 @@ const createUsageMeter = () => {
     count: (event: Anthropic.MessageStreamEvent): void => {
       if (event.type === 'message_start') atStart = parseUsage(event.message.usage)
       if (event.type === 'content_block_delta') bytes += Buffer.byteLength(deltaText(event.delta))
-      if (event.type === 'message_delta' && event.usage.output_tokens >= 0) atEnd = event.usage.output_tokens
+      if (event.type === 'message_delta') atEnd = parseTokens(event.usage.output_tokens) ?? atEnd
     },
     /** null before the service has begun to answer. */
     usage: (): ModelUsage | null => {

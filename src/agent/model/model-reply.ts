@@ -7,7 +7,9 @@ const INPUT_DEPTH_MAX = 64
 /** Characters of one tool input, as JSON: the largest write, with room for escapes. */
 const INPUT_CHARACTERS_MAX = 8_000_000
 
-const tokensSchema = z.int().min(0)
+/** Far above any context; a sum of larger ones would not fit the ledger's integers. */
+const TOKENS_MAX = 1_000_000_000
+const tokensSchema = z.int().min(0).max(TOKENS_MAX)
 
 // What the service itself issues and accepts back; anything else would be refused with the whole history, for ever.
 const toolIdSchema = z.string().regex(/^[a-zA-Z0-9_-]{1,128}$/)
@@ -64,6 +66,8 @@ export type RawMessage = {
 
 /** Token counts of a `message_start` event; null when they do not parse. */
 export const parseUsage = (raw: unknown): ModelUsage | null => usageSchema.safeParse(raw).data ?? null
+
+export const parseTokens = (raw: unknown): number | null => tokensSchema.safeParse(raw).data ?? null
 
 /**
  * Parses an assembled message. `toolJson` holds the JSON text of tool inputs by block position as it was streamed: the

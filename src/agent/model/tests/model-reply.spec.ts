@@ -72,6 +72,7 @@ describe('an answer', () => {
     ['two tool calls of one id', { content: [toolUse('a'), toolUse('a')] }],
     ['no usage', { usage: null }],
     ['a negative count', { usage: { input_tokens: -1, output_tokens: 0 } }],
+    ['a count that no ledger could add up', { usage: { input_tokens: 1, output_tokens: 9e15 } }],
   ])('with %s is malformed', (_, fields) => {
     expect(() => parseModelReply(message(fields), noJson)).toThrow(expect.objectContaining({ fault: 'malformed' }))
   })
