@@ -15,6 +15,8 @@ import { createLineReader } from './line-reader.ts'
 
 /** Characters of one line; a longer one is refused, not cut. */
 const LINE_CHARACTERS_MAX = 1_000_000
+/** Input that goes on for so long without a line break is no text, such as /dev/zero, and would fill the memory. */
+const UNBROKEN_BYTES_MAX = 4 * LINE_CHARACTERS_MAX
 
 const PROMPT = 'you> '
 
@@ -119,6 +121,7 @@ export const runChatLoop = async (
     prompt: PROMPT,
     ...(io.isTerminal ? { output: process.stdout } : {}),
   })
+  io.stdin.on('data', createUnbrokenMeter(failure.reject))
   let isOpen = true
   lines.on('close', () => {
     isOpen = false
@@ -150,6 +153,22 @@ const cannotRead = (cause: Error): NodeError =>
     hint: 'pipe in lines of text, such as: echo help | plaited chat',
     cause,
   })
+
+/** Counts what came since the last line break. */
+const createUnbrokenMeter = (refuse: (fault: NodeError) => void): ((chunk: Buffer | string) => void) => {
+  let unbroken = 0
+  return (chunk) => {
+    const lastBreak = Math.max(chunk.lastIndexOf('\n'), chunk.lastIndexOf('\r'))
+    unbroken = lastBreak < 0 ? unbroken + chunk.length : chunk.length - lastBreak - 1
+    if (unbroken > UNBROKEN_BYTES_MAX) {
+      refuse(
+        new NodeError('USAGE', `what is piped in has no line break in ${UNBROKEN_BYTES_MAX} bytes`, {
+          hint: `pipe in lines of text, of at most ${LINE_CHARACTERS_MAX} characters each`,
+        }),
+      )
+    }
+  }
+}
 
 type Piped = { readonly io: Io; readonly signal: AbortSignal }
 

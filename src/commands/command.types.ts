@@ -4,7 +4,7 @@ import type { ParseArgsConfig } from 'node:util'
 export type Io = {
   readonly out: (text: string) => void
   readonly error: (text: string) => void
-  readonly stdin: NodeJS.ReadStream
+  readonly stdin: NodeJS.ReadableStream
   readonly isTerminal: boolean
 }
 

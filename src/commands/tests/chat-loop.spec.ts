@@ -127,7 +127,7 @@ describe('at a terminal', () => {
     const chat: Chat = { asked: () => null, turn: () => Promise.reject(new Error('the disk is full')) }
     const talking = talk(terminal.lines, chat, { stop: async () => STOPPED, declineQuestion })
     terminal.type('anything')
-    expect(talking).rejects.toThrow('the disk is full')
+    await expect(talking).rejects.toThrow('the disk is full')
   })
 })
 
@@ -164,19 +164,19 @@ const createAskingNode = (time: Promise<void> = Promise.resolve()) => {
   return { operations, said, declined }
 }
 
-const pipe = async (lines: readonly string[], { isTerminal = false } = {}) => {
+const pipe = (lines: readonly string[], options: { readonly isTerminal?: boolean } = {}) =>
+  pipeText(lines.map((line) => `${line}\n`).join(''), options)
+
+const pipeText = async (text: string, { isTerminal = false }: { readonly isTerminal?: boolean } = {}) => {
   const folder = mkdtempSync(join(tmpdir(), 'plaited-chat-'))
   using _ = { [Symbol.dispose]: () => rmSync(folder, { recursive: true }) }
   const input = join(folder, 'input')
-  writeFileSync(input, lines.map((line) => `${line}\n`).join(''))
+  writeFileSync(input, text)
   const stdin = createReadStream(input)
   const ended = new Promise<void>((resolve) => stdin.on('close', () => setImmediate(resolve)))
   const node = createAskingNode(isTerminal ? ended : Promise.resolve())
   const shown: string[] = []
-  const io = {
-    ...{ out: (text: string) => void shown.push(text), error: () => {}, isTerminal },
-    stdin: stdin as unknown as typeof process.stdin,
-  }
+  const io = { out: (said: string) => void shown.push(said), error: () => {}, isTerminal, stdin }
   const { signal } = new AbortController()
   return { isDone: await runChatLoop(node.operations, { io, signal }), ...node, shown: shown.join('') }
 }
@@ -208,6 +208,14 @@ describe('piped', () => {
     expect(shown).toContain('(no answer, which is a no)')
     expect(shown).toContain('ended: declined')
   })
+})
+
+test('piped, what never breaks into lines ends the chat instead of filling the memory, wherever it begins', async () => {
+  const unbroken = 'x'.repeat(5_000_000)
+  for (const text of [unbroken, `one\n${unbroken}\ntwo\n`])
+    await expect(pipeText(text)).rejects.toMatchObject({ code: 'USAGE' })
+  const { said } = await pipeText(`${`${' '.repeat(1000)}\r`.repeat(5000)}one\n`)
+  expect(said).toEqual(['one'])
 })
 
 test('at a terminal that is closed while something is asked, that alone is declined', async () => {
