@@ -1,9 +1,9 @@
 /** The command line: finds the command, parses its options, turns faults into one clear message and an exit code. */
-import { parseArgs } from 'node:util'
 import { version } from '../package.json' with { type: 'json' }
 import { readableFault } from './agent/persistence.ts'
 import type { CommandEntry, Io } from './commands/command.types.ts'
 import { COMMANDS, LATER_COMMANDS } from './commands/command-table.ts'
+import { type Parsed, parseOptions, usageOf } from './commands/parse-options.ts'
 import { NodeError, type NodeErrorCode } from './utils/node-error.ts'
 
 const EXIT_FAILED = 1
@@ -20,18 +20,14 @@ const EXIT_CODES: Partial<Readonly<Record<NodeErrorCode, number>>> = {
   RULE_ILLEGAL: EXIT_CONFIG,
 }
 
-const COMMON_OPTIONS = {
-  home: { type: 'string' },
-  json: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-} as const
-
 const NAME_WIDTH = 10
+
+const USAGE = 'usage: plaited COMMAND [--home DIR] [--json] [--help] | plaited help COMMAND | plaited version'
 
 const helpText =
   (): string => `plaited: a personal agent node that answers only you and asks your rules before every action
 
-usage: plaited COMMAND [--home DIR] [--json] [--help] | plaited help COMMAND | plaited version
+${USAGE}
 
 ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(NAME_WIDTH)} ${summary}`).join('\n')}
 
@@ -42,7 +38,9 @@ const isHelp = (word: string | undefined): boolean => word === '--help' || word 
 
 const main = async (argv: readonly string[], io: Io): Promise<number> => {
   const wantsJson = beforeTerminator(argv).includes('--json')
-  const [name = 'help', ...rest] = argv[0] === '--json' ? [...argv.slice(1), '--json'] : argv
+  const beginsWithJson = argv[0] === '--json'
+  const [name = 'help', ...words] = beginsWithJson ? argv.slice(1) : argv
+  const rest = beginsWithJson ? ['--json', ...words] : words
   try {
     if (name === 'help' || isHelp(name)) return printHelp(rest, { wantsJson, io })
     if (name === 'version' || name === '--version') return printVersion(rest, { wantsJson, io })
@@ -60,10 +58,14 @@ const beforeTerminator = (argv: readonly string[]): readonly string[] => {
 
 type Answer = { readonly wantsJson: boolean; readonly io: Io }
 
-const describeCommand = ({ name, summary, usage }: CommandEntry) => ({ name, summary, usage: `plaited ${usage}` })
+const describeCommand = (entry: CommandEntry) => ({
+  name: entry.name,
+  summary: entry.summary,
+  usage: usageOf(entry),
+})
 
 const printHelp = (rest: readonly string[], { wantsJson, io }: Answer): number => {
-  const { positionals } = parseOptions({ usage: 'help [COMMAND] [--json]', positionalsMax: 1 }, rest)
+  const { positionals } = parseOptions({ name: 'help', takes: '[COMMAND]', positionalsMax: 1, usesNoHome: true }, rest)
   const [name] = positionals
   if (name !== undefined) printUsage(findCommand(name), { wantsJson, io })
   else io.out(wantsJson ? `${JSON.stringify({ commands: COMMANDS.map(describeCommand) })}\n` : helpText())
@@ -71,12 +73,12 @@ const printHelp = (rest: readonly string[], { wantsJson, io }: Answer): number =
 }
 
 const printUsage = (entry: CommandEntry, { wantsJson, io }: Answer): void => {
-  const { usage, summary } = describeCommand(entry)
-  io.out(wantsJson ? `${JSON.stringify(describeCommand(entry))}\n` : `usage: ${usage}\n\n${summary}\n`)
+  const described = describeCommand(entry)
+  io.out(wantsJson ? `${JSON.stringify(described)}\n` : `usage: ${described.usage}\n\n${described.summary}\n`)
 }
 
 const printVersion = (rest: readonly string[], { wantsJson, io }: Answer): number => {
-  parseOptions({ usage: 'version [--json]' }, rest)
+  parseOptions({ name: 'version', usesNoHome: true }, rest)
   const versions = { plaited: version, bun: Bun.version }
   io.out(wantsJson ? `${JSON.stringify(versions)}\n` : `plaited ${versions.plaited} (Bun ${versions.bun})\n`)
   return 0
@@ -88,12 +90,16 @@ const findCommand = (name: string): CommandEntry => {
   return entry
 }
 
-const unknownCommand = (name: string): NodeError =>
-  LATER_COMMANDS.includes(name)
-    ? new NodeError('NOT_AVAILABLE_YET', `'${name}' is planned and not built yet`, {
-        hint: "'plaited help' lists what there is",
-      })
+const unknownCommand = (name: string): NodeError => {
+  if (LATER_COMMANDS.includes(name)) {
+    return new NodeError('NOT_AVAILABLE_YET', `'${name}' is planned and not built yet`, {
+      hint: "'plaited help' lists what there is",
+    })
+  }
+  return name.startsWith('-')
+    ? new NodeError('USAGE', `a command is missing before ${name}`, { hint: USAGE })
     : new NodeError('USAGE', `there is no command '${name}'`, { hint: "'plaited help' lists the commands" })
+}
 
 const runCommand = async (entry: CommandEntry, rest: readonly string[], io: Io): Promise<number> => {
   const { values, positionals } = entry.raw ? parseRaw(rest) : parseOptions(entry, rest)
@@ -102,7 +108,6 @@ const runCommand = async (entry: CommandEntry, rest: readonly string[], io: Io):
     printUsage(entry, { wantsJson: json, io })
     return 0
   }
-  if (json && entry.refusesJson) throw usageFault(`${entry.name} has no --json`, entry)
   const run = await entry.load()
   const abort = new AbortController()
   // A command that does not look at the signal is simply ended by it.
@@ -119,36 +124,10 @@ const runCommand = async (entry: CommandEntry, rest: readonly string[], io: Io):
   })
 }
 
-type Options = Readonly<Record<string, string | boolean | undefined>>
-type Parsed = { readonly values: Options; readonly positionals: readonly string[] }
-type Form = Pick<CommandEntry, 'usage' | 'options' | 'positionalsMax'>
-
-const parseRaw = (rest: readonly string[]): Parsed => ({ values: { help: rest.some(isHelp) }, positionals: rest })
-
-/** @throws {NodeError} USAGE for an option or a word that the command does not take. */
-const parseOptions = (form: Form, rest: readonly string[]): Parsed => {
-  const { values, positionals } = parseWords(form, rest)
-  const extra = positionals[form.positionalsMax ?? 0]
-  if (extra !== undefined && values['help'] !== true) throw usageFault(`unexpected ${JSON.stringify(extra)}`, form)
-  return { values, positionals }
-}
-
-const parseWords = (form: Form, rest: readonly string[]): Parsed => {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...rest],
-      options: { ...COMMON_OPTIONS, ...form.options },
-      allowPositionals: true,
-    })
-    return { values: values as Options, positionals }
-  } catch (error) {
-    const [message = ''] = (error instanceof Error ? error.message : String(error)).split('\n', 1)
-    throw usageFault(message, form, error)
-  }
-}
-
-const usageFault = (message: string, { usage }: Pick<CommandEntry, 'usage'>, cause?: unknown): NodeError =>
-  new NodeError('USAGE', message, { hint: `usage: plaited ${usage}`, cause })
+const parseRaw = (rest: readonly string[]): Parsed => ({
+  values: rest.some(isHelp) ? { help: true } : {},
+  positionals: rest,
+})
 
 const reportError = (error: unknown, wantsJson: boolean, io: Io): number => {
   const known = error instanceof NodeError
@@ -169,7 +148,11 @@ const processIo: Io = {
 }
 
 // `plaited log | head`: a reader that has seen enough ends the command quietly.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT_FAILED))
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`plaited: cannot write the answer: ${error.message}\n  make room where the output goes\n`)
+  process.exit(EXIT_FAILED)
+})
 // Nobody reads the log any more: that ends no node, and its exit code says how the work went.
 process.stderr.on('error', () => {})
 process.exitCode = await main(Bun.argv.slice(2), processIo)

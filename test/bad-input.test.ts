@@ -94,6 +94,10 @@ describe('usage', () => {
     [['status', 'x'], /"x"/],
     [['demo', '--json'], /demo has no --json/],
     [['chat', '--json'], /chat has no --json/],
+    [['constrain', 'list', 'x'], /"x"/],
+    [['constrain', 'retire', 'payments'], /--reason/],
+    [['sandbox', 'read'], /PATH/],
+    [['status', '--home', '/'], /--home is given twice/],
   ])('%j exits 2', async (args, words) => {
     using home = temporaryHome()
     const finished = await plaited([...args, ...(args[0] === 'nonsense' ? [] : ['--home', home.path])])
@@ -105,6 +109,17 @@ describe('usage', () => {
 
   test('a command that is planned says so instead of pretending', async () => {
     expectFault(await plaited(['login']), 1, /planned/)
+  })
+
+  test('options alone are no command, and --json alone asks for help', async () => {
+    expectFault(await plaited(['--home', '/', 'status']), 2, /a command is missing/)
+    expect(JSON.parse((await plaited(['--json'])).stdout)).toHaveProperty('commands')
+  })
+
+  test('--json before the command is not taken for a word behind its --', async () => {
+    using home = temporaryHome()
+    const { stdout } = await plaited(['--json', 'sandbox', 'limits', '--home', home.path, '--'])
+    expect(JSON.parse(stdout)).toHaveProperty('wallMsMax')
   })
 
   test('also before a command is known, the fault is a document with --json', async () => {
@@ -196,6 +211,14 @@ describe('configuration', () => {
 })
 
 describe('surroundings', () => {
+  test('an answer that cannot be written is a fault that says why, but not for a reader that has seen enough', async () => {
+    using home = temporaryHome()
+    const status = (redirection: string) =>
+      run(['sh', '-c', `"$1" status --home "$2" ${redirection}`, 'sh', launcher, home.path])
+    expectFault(await status('>/dev/full'), 1, /cannot write the answer: .*no space/i)
+    expect((await status('| true')).stderr).toBe('')
+  })
+
   test('a port in use is named, and the home is free again', async () => {
     using first = temporaryHome()
     using second = temporaryHome()
@@ -261,6 +284,14 @@ describeWhen(isRoot, 'only root can make mounts of its own', 'a machine that lac
     using home = temporaryHome()
     const finished = await inOwnMounts(home.path, 'mount -t tmpfs -o ro,mode=755 none "$1" && "$2" chat --home "$1"')
     expectFault(finished, 78, /read-only|EROFS/i)
+  })
+
+  test('a rule is not retired in a read-only home, and the fault is the one of the disk', async () => {
+    using home = temporaryHome()
+    await chat(home.path)
+    const freeze = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" &&'
+    const retire = `${freeze} "$2" constrain retire payments --reason wrong --home "$1"`
+    expectFault(await inOwnMounts(home.path, retire), 78, /cannot use .*(read-only|EROFS)/i)
   })
 
   const SMALL_DISK = 'mount -t tmpfs -o size=1m,mode=755 none "$1" &&'

@@ -4,13 +4,10 @@ import { LARGE_MEASUREMENTS, MEASUREMENTS } from '../bench/measurements.ts'
 import { renderReport } from '../bench/render.ts'
 import { runMeasurements } from '../bench/run-measurements.ts'
 import { systemClock } from '../utils/clock.ts'
-import { NodeError } from '../utils/node-error.ts'
 import type { RunCommand } from './command.types.ts'
 
 /** The figures of the design, each beside its floor from the same run. A missed goal is a figure, not a failure. */
-export const runBench: RunCommand = async ({ positionals, values, json, io, signal }) => {
-  if (positionals.length > 0)
-    throw new NodeError('USAGE', 'bench takes no arguments', { hint: 'plaited bench [--large] [--json]' })
+export const runBench: RunCommand = async ({ values, json, io, signal }) => {
   const machine = readMachine(systemClock)
   const { lab, remove } = createLab(signal)
   try {

@@ -8,9 +8,12 @@ export type Io = {
   readonly isTerminal: boolean
 }
 
+/** Options as they were given; one without a value is true. */
+export type Options = Readonly<Record<string, string | true | undefined>>
+
 export type Invocation = {
   readonly positionals: readonly string[]
-  readonly values: Readonly<Record<string, string | boolean | undefined>>
+  readonly values: Options
   readonly home: string | undefined
   readonly json: boolean
   readonly io: Io
@@ -24,12 +27,15 @@ export type RunCommand = (invocation: Invocation) => Promise<number>
 export type CommandEntry = {
   readonly name: string
   readonly summary: string
-  readonly usage: string
+  /** What stands in its usage behind the common options. */
+  readonly takes?: string
   readonly options?: NonNullable<ParseArgsConfig['options']>
   /** Words that it takes behind its options; default none. */
   readonly positionalsMax?: number
   /** It answers people only: `--json` is refused. */
   readonly refusesJson?: true
+  /** `--home` changes nothing, and its usage leaves it out. */
+  readonly usesNoHome?: true
   /** It ends by itself, in order, when its signal aborts. */
   readonly endsAtSignal?: true
   /** Everything behind the name is handed over unparsed. */

@@ -12,28 +12,20 @@ import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, RunCommand } from './command.types.ts'
 import { withOperations } from './with-operations.ts'
 
-export const runConstrainPropose: RunCommand = async (invocation) => {
-  const words = invocation.positionals.slice(1).join(' ')
-  if (words === '') throw usage('constrain propose takes a sentence', 'constrain propose never allow payments over $3')
-  return propose(invocation, { kind: 'words', words })
-}
+export const runConstrainPropose: RunCommand = async (invocation) =>
+  propose(invocation, { kind: 'words', words: invocation.positionals.join(' ') })
 
 export const runConstrainConfirm: RunCommand = async (invocation) => {
-  const [, code, ...extra] = invocation.positionals
-  if (code === undefined || extra.length > 0) throw usage('constrain confirm takes one code', 'constrain confirm CODE')
+  const [code = ''] = invocation.positionals
   return confirm(invocation, code)
 }
 
 /** Asks for the code at a terminal; a script runs it twice, the second time with `--yes CODE`. */
 export const runConstrainAdd: RunCommand = async (invocation) => {
-  const [, path, ...extra] = invocation.positionals
-  if (path === undefined || extra.length > 0) throw usage('constrain add takes one file', 'constrain add my-rule.ts')
+  const [path = ''] = invocation.positionals
   const { yes } = invocation.values
   return typeof yes === 'string' ? confirm(invocation, yes) : propose(invocation, readDraft(path))
 }
-
-const usage = (message: string, example: string): NodeError =>
-  new NodeError('USAGE', message, { hint: `such as: plaited ${example}` })
 
 const readDraft = (given: string): RuleDraft => {
   const path = resolve(callerFolder(), given)

@@ -2,7 +2,7 @@ import { NodeError } from '../utils/node-error.ts'
 
 /** A whole number given as an option. @throws {NodeError} USAGE naming the option and its range. */
 export const parseCount = (
-  value: string | boolean | undefined,
+  value: string | true | undefined,
   {
     option,
     fallback,

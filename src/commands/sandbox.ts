@@ -7,6 +7,7 @@ import { escapeUnsafeCharacters, printableJson } from '../utils/escape-unsafe-ch
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, Io, RunCommand } from './command.types.ts'
 import { parseCount } from './parse-count.ts'
+import { readVerb } from './read-verb.ts'
 import { withOperations } from './with-operations.ts'
 
 /** As `env` and `docker run`: the sandbox itself failed, whatever the command would have said. */
@@ -16,13 +17,18 @@ const EXIT_KILLED = 124
 const TIMEOUT_MS_DEFAULT = 120_000
 const TIMEOUT_MS_MAX = 600_000
 
-const USAGE =
-  'plaited sandbox exec [--timeout MS] -- CMD... | sandbox read PATH | sandbox write PATH TEXT | sandbox limits'
+const VERBS = {
+  exec: { takes: '[--timeout MS] -- CMD...', wordsMin: 1, wordsMax: Number.POSITIVE_INFINITY, options: ['timeout'] },
+  read: { takes: 'PATH', wordsMin: 1, wordsMax: 1 },
+  write: { takes: 'PATH TEXT', wordsMin: 2, wordsMax: 2 },
+  limits: { takes: '', wordsMin: 0, wordsMax: 0 },
+}
 
 /** What the bash and file tools do, without the rules: to see for oneself what the sandbox holds back. */
 export const runSandbox: RunCommand = async (invocation) => {
-  if (invocation.positionals[0] === 'limits' && invocation.positionals.length === 1) return printLimits(invocation)
-  const operation = parseOperation(invocation)
+  const { verb, words } = readVerb('sandbox', invocation, VERBS)
+  if (verb === 'limits') return printLimits(invocation)
+  const operation = toOperation(verb, words, invocation.values)
   try {
     const outcome = await withOperations(invocation, (operations) => operations.execute(operation))
     return invocation.json ? printDocument(outcome, invocation.io) : printOutcome(outcome, invocation.io)
@@ -43,25 +49,20 @@ const printLimits = ({ home, json, io }: Invocation): number => {
   return 0
 }
 
-const parseOperation = ({ positionals, values }: Pick<Invocation, 'positionals' | 'values'>): ToolOperation => {
-  const [verb, ...rest] = positionals
-  const [path = '', text = ''] = rest
-  if (verb === 'exec' && rest.length > 0) {
-    const timeoutMs = parseCount(values['timeout'], {
-      option: '--timeout',
-      fallback: TIMEOUT_MS_DEFAULT,
-      min: 1,
-      max: TIMEOUT_MS_MAX,
-    })
-    return { kind: 'bash', command: rest.map(quoteForShell).join(' '), timeoutMs }
-  }
-  if (verb === 'read' && rest.length === 1)
-    return { kind: 'read', path: resolveWorkspacePath(path), offset: null, limit: null }
-  if (verb === 'write' && rest.length === 2) return { kind: 'write', path: resolveWorkspacePath(path), content: text }
-  throw new NodeError('USAGE', 'sandbox knows: exec, read, write, limits', { hint: USAGE })
+const toOperation = (
+  verb: 'exec' | 'read' | 'write',
+  words: readonly string[],
+  { timeout }: Invocation['values'],
+): ToolOperation => {
+  const [path = '', content = ''] = words
+  if (verb === 'read') return { kind: 'read', path: resolveWorkspacePath(path), offset: null, limit: null }
+  if (verb === 'write') return { kind: 'write', path: resolveWorkspacePath(path), content }
+  const range = { option: '--timeout', fallback: TIMEOUT_MS_DEFAULT, min: 1, max: TIMEOUT_MS_MAX }
+  return { kind: 'bash', command: words.map(quoteWord).join(' '), timeoutMs: parseCount(timeout, range) }
 }
 
-const quoteForShell = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
+/** Always quoted: a bare `A=b`, `if` or `time` would be the shell's own. */
+const quoteWord = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
 
 const pick = ({ code, message, hint }: NodeError) => ({ code, message, hint })
 
