@@ -3,6 +3,7 @@ import type { LoggedEvent } from '../operations.ts'
 import { formatInstant } from '../utils/clock.ts'
 import { escapeUnsafeCharacters, printableJson } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
+import { systemTiming } from '../utils/timing.ts'
 import type { RunCommand } from './command.types.ts'
 import { parseCount } from './parse-count.ts'
 import { requireTurn } from './require-turn.ts'
@@ -30,7 +31,7 @@ export const runEvents: RunCommand = async (invocation) => {
       after = events.at(-1)?.seq ?? after
       if (events.length === PAGE_ROWS) continue
       if (!follows) return
-      await pause(signal)
+      await systemTiming.wait(FOLLOW_INTERVAL_MS, signal)
     }
   }
 
@@ -39,23 +40,11 @@ export const runEvents: RunCommand = async (invocation) => {
       await withRecord(invocation, print)
     } catch (error) {
       if (!(follows && error instanceof NodeError && error.code === 'NOT_RUNNING')) throw error
-      await pause(signal)
+      await systemTiming.wait(FOLLOW_INTERVAL_MS, signal)
     }
   } while (follows && !signal.aborted)
   return 0
 }
-
-const pause = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, FOLLOW_INTERVAL_MS)
-    signal.addEventListener('abort', end)
-    if (signal.aborted) end()
-  })
 
 const describeEvent = ({ seq, at, turn, type, payload }: LoggedEvent): string => {
   const text = escapeUnsafeCharacters(printableJson(payload))
