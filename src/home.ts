@@ -1,5 +1,5 @@
 /** Where a node keeps everything: one folder, made on first use, with nothing in it that other users may read. */
-import { accessSync, chmodSync, chownSync, closeSync, constants, mkdirSync, openSync } from 'node:fs'
+import { accessSync, chmodSync, chownSync, closeSync, constants, mkdirSync, openSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { onDisk } from './utils/disk-fault.ts'
 import { NodeError } from './utils/node-error.ts'
@@ -36,12 +36,14 @@ export const homePaths = (root: string): Home => ({
 })
 
 /**
- * Makes what is missing of the home. `data` and `run` are closed to other users; a sandbox that runs as another user may
+ * Makes what is missing of the home, which belongs to one user: what another one made in it, root too, would lock the
+ * first out. `data` and `run` are closed to other users; a sandbox that runs as another user may
  * walk through `data` to its runtime and the git dir, and nobody else may.
  * @throws {NodeError} HOME_UNUSABLE, or DISK_FULL.
  */
 export const prepareHome = (home: Home, sandboxGroup: number | null): void =>
   onDisk(home.root, () => {
+    requireOwn(home)
     // Others list nothing of it; the sandbox's own user, when there is one, must walk through.
     mkdirSync(home.root, { recursive: true, mode: sandboxGroup === null ? 0o700 : 0o711 })
     for (const folder of [home.data, home.run, home.gitParent]) mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -54,6 +56,14 @@ export const prepareHome = (home: Home, sandboxGroup: number | null): void =>
     for (const folder of [home.data, home.run]) accessSync(folder, constants.W_OK)
     for (const file of [home.state, home.lease]) closeSync(openSync(file, 'a', 0o600))
   })
+
+const requireOwn = ({ root, state }: Home): void => {
+  const owner = statSync(state, { throwIfNoEntry: false })?.uid
+  if (owner === undefined || owner === process.getuid?.()) return
+  throw new NodeError('HOME_UNUSABLE', `${root} is the home of user ${owner}, and this is user ${process.getuid?.()}`, {
+    hint: `run it as that user: sudo -u '#${owner}' plaited ..., or name another folder with --home`,
+  })
+}
 
 /** In a container that maps few ids, the kernel does not know the others. */
 const shareWith = (folder: string, group: number): void => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeWhen } from '../../test/helpers.ts'
@@ -87,6 +87,20 @@ describe('a home', () => {
     withHome((home) => {
       mkdirSync(home.state, { recursive: true })
       expect(() => prepareHome(home, null)).toThrow(expect.objectContaining({ code: 'HOME_UNUSABLE' }))
+    })
+  })
+})
+
+describeWhen(isRoot, 'only root has a second user', 'a home of another user', () => {
+  test('is refused with that user, and left as it is', () => {
+    withHome((home) => {
+      prepareHome(home, null)
+      chownSync(home.state, 1, 1)
+      chmodSync(home.data, 0o755)
+      expect(() => prepareHome(home, null)).toThrow(
+        expect.objectContaining({ code: 'HOME_UNUSABLE', hint: expect.stringContaining("sudo -u '#1'") }),
+      )
+      expect(modeOf(home.data)).toBe('755')
     })
   })
 })
