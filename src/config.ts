@@ -270,7 +270,17 @@ const withoutLinks = (path: string): string => {
 }
 
 /** A dropped uid cannot enter /root, so root keeps its home elsewhere. */
-const defaultHome = (): string => (isRoot() ? '/var/lib/plaited' : join(homedir(), '.plaited'))
+const defaultHome = (): string => {
+  if (isRoot()) return '/var/lib/plaited'
+  try {
+    return join(homedir(), '.plaited')
+  } catch (cause) {
+    throw new NodeError('CONFIG_INVALID', 'this user has no home folder, neither in HOME nor in /etc/passwd', {
+      hint: 'name the folder that holds everything with --home, or in PLAITED_HOME',
+      cause,
+    })
+  }
+}
 
 /** An amount that the schema has accepted. */
 const toMicros = (amount: string): number => parseMicros(amount) ?? 0

@@ -279,58 +279,68 @@ describe('a database', () => {
 const inOwnMounts = (home: string, command: string, stdin = 'write a.txt: one\n') =>
   run(['unshare', '-m', 'sh', '-c', command, 'sh', home, launcher], { stdin })
 
-describeWhen(isRoot, 'only root can make mounts of its own', 'a machine that lacks something', () => {
-  test('a read-only home is refused with its path', async () => {
-    using home = temporaryHome()
-    const finished = await inOwnMounts(home.path, 'mount -t tmpfs -o ro,mode=755 none "$1" && "$2" chat --home "$1"')
-    expectFault(finished, 78, /read-only|EROFS/i)
-  })
+describeWhen(
+  isRoot,
+  'only root can make mounts of its own and be someone else',
+  'a machine that lacks something',
+  () => {
+    test('a read-only home is refused with its path', async () => {
+      using home = temporaryHome()
+      const finished = await inOwnMounts(home.path, 'mount -t tmpfs -o ro,mode=755 none "$1" && "$2" chat --home "$1"')
+      expectFault(finished, 78, /read-only|EROFS/i)
+    })
 
-  test('a rule is not retired in a read-only home, and the fault is the one of the disk', async () => {
-    using home = temporaryHome()
-    await chat(home.path)
-    const freeze = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" &&'
-    const retire = `${freeze} "$2" constrain retire payments --reason wrong --home "$1"`
-    expectFault(await inOwnMounts(home.path, retire), 78, /cannot use .*(read-only|EROFS)/i)
-  })
+    test('a user without a home folder is told to name one', async () => {
+      const nobody = ['setpriv', '--reuid=54321', '--regid=54321', '--clear-groups', 'env', '-u', 'HOME']
+      expectFault(await run([...nobody, launcher, 'status']), 78, /no home folder/)
+    })
 
-  const SMALL_DISK = 'mount -t tmpfs -o size=1m,mode=755 none "$1" &&'
+    test('a rule is not retired in a read-only home, and the fault is the one of the disk', async () => {
+      using home = temporaryHome()
+      await chat(home.path)
+      const freeze = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" &&'
+      const retire = `${freeze} "$2" constrain retire payments --reason wrong --home "$1"`
+      expectFault(await inOwnMounts(home.path, retire), 78, /cannot use .*(read-only|EROFS)/i)
+    })
 
-  test('a disk that is full from the start is named', async () => {
-    using home = temporaryHome()
-    const fill = `${SMALL_DISK} { head -c 2m /dev/zero >"$1/filler" 2>/dev/null; true; } &&`
-    expectFault(await inOwnMounts(home.path, `${fill} "$2" chat --home "$1"`), 1, /disk is full/)
-  })
+    const SMALL_DISK = 'mount -t tmpfs -o size=1m,mode=755 none "$1" &&'
 
-  test('a disk that fills up ends the node with a clear word, and what was answered is there afterwards', async () => {
-    using home = temporaryHome()
-    const lines = Array.from({ length: 150 }, (_, n) => `write f${n}.txt: ${'x'.repeat(10_000)}\n`).join('')
-    const talk = `${SMALL_DISK.replace('1m', '4m')} "$2" chat --home "$1"; code=$?; rm -rf "$1"/workspace/f*; "$2" events --home "$1" --json >&2; exit $code`
-    const finished = await inOwnMounts(home.path, talk, lines)
-    expect(finished.exitCode).toBe(1)
-    expect(finished.stderr).toMatch(/^plaited: .*disk is full.*\n {2}\S/m)
-    const answered = finished.stdout.match(/wrote f\d+\.txt/g) ?? []
-    const ended = finished.stderr.match(/"type":"turn.end"/g) ?? []
-    expect(answered.length).toBeGreaterThan(0)
-    expect(ended.length).toBeGreaterThanOrEqual(answered.length)
-  })
+    test('a disk that is full from the start is named', async () => {
+      using home = temporaryHome()
+      const fill = `${SMALL_DISK} { head -c 2m /dev/zero >"$1/filler" 2>/dev/null; true; } &&`
+      expectFault(await inOwnMounts(home.path, `${fill} "$2" chat --home "$1"`), 1, /disk is full/)
+    })
 
-  test('a missing bubblewrap: tools refuse with the mend, the chat stays up, the demo and sandbox say so', async () => {
-    using home = temporaryHome()
-    const hide = 'mount --bind /dev/null "$(command -v bwrap)" &&'
-    const talked = await inOwnMounts(home.path, `${hide} "$2" chat --home "$1"`)
-    expect(talked.stderr).toMatch(/tools refuse to run: .+\n {2}.*apt-get install bubblewrap/)
-    expect(talked.exitCode).toBe(0)
-    expect(await Bun.file(join(home.path, 'workspace/a.txt')).exists()).toBe(false)
-    expect((await inOwnMounts(home.path, `${hide} "$2" sandbox exec --home "$1" -- true`)).exitCode).toBe(125)
-    expect((await inOwnMounts(home.path, `${hide} "$2" demo`)).exitCode).toBe(1)
-  })
+    test('a disk that fills up ends the node with a clear word, and what was answered is there afterwards', async () => {
+      using home = temporaryHome()
+      const lines = Array.from({ length: 150 }, (_, n) => `write f${n}.txt: ${'x'.repeat(10_000)}\n`).join('')
+      const talk = `${SMALL_DISK.replace('1m', '4m')} "$2" chat --home "$1"; code=$?; rm -rf "$1"/workspace/f*; "$2" events --home "$1" --json >&2; exit $code`
+      const finished = await inOwnMounts(home.path, talk, lines)
+      expect(finished.exitCode).toBe(1)
+      expect(finished.stderr).toMatch(/^plaited: .*disk is full.*\n {2}\S/m)
+      const answered = finished.stdout.match(/wrote f\d+\.txt/g) ?? []
+      const ended = finished.stderr.match(/"type":"turn.end"/g) ?? []
+      expect(answered.length).toBeGreaterThan(0)
+      expect(ended.length).toBeGreaterThanOrEqual(answered.length)
+    })
 
-  test('no user namespaces: tools refuse, naming the switch', async () => {
-    using home = temporaryHome()
-    const nested = 'exec unshare -U --map-user=1000 --map-group=1000 "$2" sandbox exec --home "$1" -- true'
-    const forbid = `echo 1 >/proc/sys/user/max_user_namespaces; ${nested}`
-    const finished = await run(['unshare', '-U', '--map-root-user', 'sh', '-c', forbid, 'sh', home.path, launcher])
-    expectFault(finished, 125, /user namespaces/)
-  })
-})
+    test('a missing bubblewrap: tools refuse with the mend, the chat stays up, the demo and sandbox say so', async () => {
+      using home = temporaryHome()
+      const hide = 'mount --bind /dev/null "$(command -v bwrap)" &&'
+      const talked = await inOwnMounts(home.path, `${hide} "$2" chat --home "$1"`)
+      expect(talked.stderr).toMatch(/tools refuse to run: .+\n {2}.*apt-get install bubblewrap/)
+      expect(talked.exitCode).toBe(0)
+      expect(await Bun.file(join(home.path, 'workspace/a.txt')).exists()).toBe(false)
+      expect((await inOwnMounts(home.path, `${hide} "$2" sandbox exec --home "$1" -- true`)).exitCode).toBe(125)
+      expect((await inOwnMounts(home.path, `${hide} "$2" demo`)).exitCode).toBe(1)
+    })
+
+    test('no user namespaces: tools refuse, naming the switch', async () => {
+      using home = temporaryHome()
+      const nested = 'exec unshare -U --map-user=1000 --map-group=1000 "$2" sandbox exec --home "$1" -- true'
+      const forbid = `echo 1 >/proc/sys/user/max_user_namespaces; ${nested}`
+      const finished = await run(['unshare', '-U', '--map-root-user', 'sh', '-c', forbid, 'sh', home.path, launcher])
+      expectFault(finished, 125, /user namespaces/)
+    })
+  },
+)
