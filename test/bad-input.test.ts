@@ -30,6 +30,8 @@ describe('rules', () => {
     const told = await chat(home.path)
     expect(told.stdout).toContain('blocked  write a.txt')
     expect(told.stdout).toMatch(words)
+    const [, blocked = ''] = told.stdout.split('blocked  write a.txt')
+    expect(blocked.slice(0, blocked.indexOf('failed:')).match(/Until that is mended/g)).toHaveLength(1)
     expect(told.stderr).toMatch(/no tool runs, .*extra\.ts was never signed \(move it elsewhere/)
     expect(existsSync(join(home.path, 'workspace/a.txt'))).toBe(false)
     expectFault(await plaited(['decide', '--home', home.path, READ_QUESTION]), 78, words)

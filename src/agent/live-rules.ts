@@ -14,8 +14,8 @@ import type { DecisionChain } from './decision-chain.ts'
 import type { PermissionEventBuilder } from './permission-event.ts'
 import type { RulePositions } from './rule-positions.ts'
 
-/** Key of what refuses while a file cannot be read or is illegal. */
-const UNREADABLE = 'unreadable-rules'
+/** Keys of what refuses: a file cannot be read or is illegal; a file is not what was signed. */
+const REFUSALS = ['unreadable-rules', 'tampered-rules'] as const
 
 export type LiveRules = {
   /** The same object for as long as no file has changed. */
@@ -121,21 +121,24 @@ const loadOrRefuse = (folder: string, held: RuleSet): RuleSet => {
 }
 
 const refuseUnreadable = (held: RuleSet, { message, hint, code }: NodeError): RuleSet =>
-  refuseEverything(held, { key: UNREADABLE, sentence: `${message} (${hint ?? code})` })
+  refuseEverything(held, { key: 'unreadable-rules', sentence: `${message} (${hint ?? code})` })
 
 /**
  * Rules that let nothing through but the conversation with the owner, who has to hear of it: what the model then asks for is
- * refused. The rules that are known go on holding beside it, so that no fault allows more. `sentence` says what to mend.
+ * refused. The rules that are known go on holding beside it, so that no fault allows more. `sentence` says what to mend; what
+ * follows from it is said once, also when both kinds of fault are there.
  */
 export const refuseEverything = (
   held: RuleSet,
-  { key, sentence }: { readonly key: string; readonly sentence: string },
+  { key, sentence }: { readonly key: (typeof REFUSALS)[number]; readonly sentence: string },
 ): RuleSet => {
+  const others = held.rules.filter((rule) => rule.key !== key)
+  const isAlone = !others.some((rule) => REFUSALS.some((refusing) => refusing === rule.key))
   const refusal: Rule = {
-    ...{ key, sentence: `${sentence}. Until that is mended no tool runs, and I can only talk with you` },
+    key,
+    sentence: isAlone ? `${sentence}. Until that is mended no tool runs, and I can only talk with you` : sentence,
     syncs: [{ block: [{ eventTypes: null, test: (event) => !isConversation(event) }], waitFor: [] }],
   }
-  const others = held.rules.filter((rule) => rule.key !== key)
   return { ...held, rules: [refusal, ...others], hash: 'unreadable', head: null }
 }
 
