@@ -227,7 +227,7 @@ export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   unbash: ['src/agent/shell-command.ts'],
   zod: ANYTHING,
   'bun:ffi': ['src/agent/sandbox/'],
-  'bun:sqlite': ['src/agent/lease.ts', 'src/agent/persistence.ts', 'src/agent/persistence/'],
+  'bun:sqlite': ['src/agent/lease.ts', 'src/agent/persistence.ts'],
   'node:assert/strict': ANYTHING,
   'node:crypto': ANYTHING,
   'node:dns/promises': ['src/channels/bluesky/'],

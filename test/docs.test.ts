@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { projectFiles, projectRoot } from './helpers.ts'
+import { ATTACKS } from './security/sandbox/attacks.ts'
 
 /** Longest that each document may become, in lines; null where length is not a fault. */
 const LINES_MAX: Readonly<Record<string, number | null>> = {
@@ -53,6 +54,15 @@ describe.each(Object.entries(LINES_MAX))('%s', (name, linesMax) => {
     expect(lines).toBeGreaterThan(1)
     expect(lines).toBeLessThanOrEqual(linesMax ?? Number.POSITIVE_INFINITY)
   })
+})
+
+test.each(['README.md', 'SECURITY.md', 'docs/containment.md'])('%s counts the attacks as they are', async (name) => {
+  const text = await readDocument(name)
+  const counts = [...text.matchAll(/\b(\d+) attacks|^\| [12]\. .*\| (\d+) +\|$/gm)].map(([, said, of]) =>
+    Number(said ?? of),
+  )
+  expect(counts).not.toBeEmpty()
+  expect(new Set(counts)).toEqual(new Set([ATTACKS.filter(({ group }) => group !== 'sanity').length]))
 })
 
 describe('a planted fault is found', () => {

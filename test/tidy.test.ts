@@ -247,6 +247,13 @@ describe('the project as a whole', () => {
     expect(median(lengths)).toBeLessThanOrEqual(SOURCE_LINES_MEDIAN_MAX)
   })
 
+  test('every place that a row of the architecture names is there', () => {
+    const named = [MAY_IMPORT, PACKAGE_HOMES, ONLY_PACKAGES].flatMap((rows) => Object.values(rows).flat())
+    const homes = [...Object.keys(MAY_IMPORT), ...named, ...PRIVILEGES.flatMap((privilege) => privilege.homes)]
+    const places = homes.filter((home) => home !== '*' && (home.includes('/') || MAY_IMPORT[home] !== undefined))
+    expect(places.filter((place) => !files.some((path) => isBelow(path, place)))).toEqual([])
+  })
+
   test('no file names a machine or a registry', async () => {
     const texts = await Promise.all(files.map(async (path) => ({ path, text: await readText(path) })))
     expect(texts.flatMap(foreignWordFaults)).toEqual([])

@@ -64,6 +64,19 @@ describe('a call that a rule lets through only with the owner’s word', () => {
     await it[Symbol.asyncDispose]()
   })
 
+  test('does not run when a stranger says its code', async () => {
+    const { it, channel, end } = talk()
+    channel.receive('m1', 'build it')
+    const question = await channel.replyTo('question 1 of m1')
+    channel.receive('m2', codeIn(question.text), 'test:stranger')
+    channel.receive('m3', 'no')
+    await channel.replyTo('m1')
+    await end()
+    expect(it.loop.ran).toEqual([])
+    expect(it.loop.parts.journal.newest('question.answered')?.payload).toMatchObject({ why: 'the owner said no' })
+    await it[Symbol.asyncDispose]()
+  })
+
   test('does not run when nobody answers in time', async () => {
     const questionTiming = { random: () => 0, wait: async (ms: number) => void expect(ms).toBe(600_000) }
     const { it, channel, end } = talk({ questionTiming })
