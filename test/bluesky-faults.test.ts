@@ -10,7 +10,7 @@ import { type ChatFault, installNetwork, type Network, startNetwork } from './fi
 import { type BlueskyEnvironment, connectBluesky, createMemoryStore } from './fixtures/bluesky-world.ts'
 import { describeWhen } from './helpers.ts'
 
-const TIMEOUT_MS = 30_000
+const TIMEOUT_MS = 60_000
 const soon: Timing = { random: () => 0, wait: () => new Promise((resolve) => setImmediate(resolve)) }
 const [GET_LOG, SEND] = ['chat.bsky.convo.getLog', 'chat.bsky.convo.sendMessage']
 

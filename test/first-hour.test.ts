@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Budget } from '../src/agent/ledger.types.ts'
-import { plaited, run, startPlaited, temporaryHome } from './run-plaited.ts'
+import { plaited, run, startPlaited, temporaryHome, timezoneAtNoon } from './run-plaited.ts'
 
 const THREE_LINES = 'write notes/hello.txt: hi\nwrite secrets/prod.env: TOKEN=1\nrun echo $((6*7))\n'
 
@@ -85,17 +85,20 @@ describe('the budget', () => {
   test('is raised by the command line and in a chat, and the status shows who did', async () => {
     using home = temporaryHome()
     const at = ['--home', home.path]
-    const raised = await plaited(['budget', '+2', 'today', ...at])
+    const environment = { PLAITED_TIMEZONE: timezoneAtNoon() }
+    const type = (args: readonly string[], stdin?: string) =>
+      plaited([...args, ...at], { environment, ...(stdin && { stdin }) })
+    const raised = await type(['budget', '+2', 'today'])
     expect(raised).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('0 of 7 USD (raised from 5)') })
-    const chat = await plaited(['chat', ...at], { stdin: 'budget +1.50 this month\nbudget +1.50 this year\n' })
+    const chat = await type(['chat'], 'budget +1.50 this month\nbudget +1.50 this year\n')
     expect(chat.stdout).toContain('0 of 51.5 USD (raised from 50)')
     expect(chat.stdout).toContain('nothing was raised')
-    expect((await plaited(['budget', '+101', 'today', ...at])).exitCode).toBe(2)
-    expect((await plaited(['budget', '2', 'today', ...at])).exitCode).toBe(2)
-    const { budget } = JSON.parse((await plaited(['status', ...at, '--json'])).stdout) as { budget: Budget }
+    expect((await type(['budget', '+101', 'today'])).exitCode).toBe(2)
+    expect((await type(['budget', '2', 'today'])).exitCode).toBe(2)
+    const { budget } = JSON.parse((await type(['status', '--json'])).stdout) as { budget: Budget }
     expect(budget.day.extensions).toMatchObject([{ micros: 2_000_000, grantedBy: 'command line' }])
     expect(budget.month.extensions).toMatchObject([{ micros: 1_500_000, grantedBy: 'cli/local:owner' }])
-    expect(JSON.parse((await plaited(['budget', ...at, '--json'])).stdout)).toEqual(budget)
+    expect(JSON.parse((await type(['budget', '--json'])).stdout)).toEqual(budget)
   })
 })
 

@@ -52,6 +52,12 @@ export const startPlaited = async (args: readonly string[], environment: Readonl
   return { child, ready: JSON.parse(text) as { readonly url: string; readonly pid: number } }
 }
 
+/** A time zone in which it is about noon, so that no day and no month ends in the middle of a test. */
+export const timezoneAtNoon = (): string => {
+  const hoursAhead = 12 - new Date().getUTCHours()
+  return `Etc/GMT${hoursAhead > 0 ? '-' : '+'}${Math.abs(hoursAhead)}` // POSIX counts hours behind UTC
+}
+
 export type TemporaryHome = { readonly path: string } & Disposable
 
 /** A home of its own, reachable by the sandbox's user, removed afterwards. */

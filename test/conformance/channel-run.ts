@@ -8,7 +8,7 @@ import type { Timing } from '../../src/utils/timing.ts'
 import type { ChannelWorld, ServiceFault } from './channel.types.ts'
 
 /** One test of the suite, on a busy machine and over a real service. */
-export const TIMEOUT_MS = 30_000
+export const TIMEOUT_MS = 60_000
 
 export type MakeWorld = () => Promise<ChannelWorld> | ChannelWorld
 
