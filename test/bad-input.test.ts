@@ -97,6 +97,7 @@ describe('usage', () => {
     [['demo', '--json'], /demo has no --json/],
     [['chat', '--json'], /chat has no --json/],
     [['constrain', 'list', 'x'], /"x"/],
+    [['audit'], /verify/],
     [['constrain', 'retire', 'payments'], /--reason/],
     [['sandbox', 'read'], /PATH/],
     [['status', '--home', '/'], /--home is given twice/],
@@ -290,6 +291,13 @@ describeWhen(
       using home = temporaryHome()
       const finished = await inOwnMounts(home.path, 'mount -t tmpfs -o ro,mode=755 none "$1" && "$2" chat --home "$1"')
       expectFault(finished, 78, /read-only|EROFS/i)
+    })
+
+    test('doctor --fix in the home of another user says what it may not change', async () => {
+      using home = temporaryHome()
+      writeFileSync(join(home.path, 'config.env'), 'PLAITED_TIMEZONE=UTC\n', { mode: 0o644 })
+      const other = ['setpriv', '--reuid=54321', '--regid=54321', '--clear-groups', launcher]
+      expectFault(await run([...other, 'doctor', '--fix', '--home', home.path]), 78, /cannot use .*config\.env/)
     })
 
     test('a user without a home folder is told to name one', async () => {

@@ -30,8 +30,11 @@ const askHealth = async (port: number): Promise<void> => {
 /** Between two knocks at a port that nobody listens on yet; small beside any start. */
 const KNOCK_INTERVAL_MS = 1
 
-/** Asks until someone listens, and then once. @throws as a server that answers wrongly, or after `ANSWER_TIMEOUT_SECONDS`. */
-export const askUntilHealthy = async (port: number): Promise<void> => {
+/**
+ * Asks until someone listens, and then once. @throws as a server that answers wrongly, after `ANSWER_TIMEOUT_SECONDS`, or
+ * when the signal aborts.
+ */
+export const askUntilHealthy = async (port: number, signal: AbortSignal): Promise<void> => {
   const deadline = performance.now() + ANSWER_TIMEOUT_SECONDS * 1000
   for (;;) {
     try {
@@ -39,6 +42,7 @@ export const askUntilHealthy = async (port: number): Promise<void> => {
     } catch (error) {
       const refused = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
       if (!refused || performance.now() > deadline) throw error
+      signal.throwIfAborted()
       await Bun.sleep(KNOCK_INTERVAL_MS)
     }
   }

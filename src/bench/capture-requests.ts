@@ -33,12 +33,11 @@ export const captureRequests = async (
   const bodies: string[] = []
   const bearer = randomBytes(32).toString('base64url')
   const api = createMessagesApi({ bearer, answer: answerScript, onRequest: ({ bodyText }) => bodies.push(bodyText) })
-  const { parts, close } = openAgent(config, { statePath: join(folder, 'events.sqlite'), bearer, baseUrl: api.url })
   try {
-    for (const [index, text] of messages.entries()) await sayOnce(parts, { id: `bench-${index}`, text })
+    await using agent = openAgent(config, { statePath: join(folder, 'events.sqlite'), bearer, baseUrl: api.url })
+    for (const [index, text] of messages.entries()) await sayOnce(agent.parts, { id: `bench-${index}`, text })
     return bodies
   } finally {
-    close()
     await api.close()
   }
 }
@@ -47,7 +46,7 @@ export const captureRequests = async (
 const openAgent = (
   config: Config,
   service: { readonly statePath: string; readonly bearer: string; readonly baseUrl: string },
-): { readonly parts: AgentParts; readonly close: () => void } => {
+): { readonly parts: AgentParts } & AsyncDisposable => {
   const { gate, ruleSet, state } = openGate(config, service.statePath)
   const lanes = createSandboxLanes(config)
   const parts: AgentParts = {
@@ -80,7 +79,11 @@ const openAgent = (
     retry: systemTiming,
     systemPrompt: createSystemPrompt(ruleSet.rules),
   }
-  return { parts, close: state.close }
+  const close = async () => {
+    await lanes.close()
+    state.close()
+  }
+  return { parts, [Symbol.asyncDispose]: close }
 }
 
 /** A turn up to the model's first answer. */

@@ -1,4 +1,6 @@
 /** As much of an account's server on Bluesky as a node asks for, in memory: what is measured is the node. */
+import { z } from 'zod'
+
 const [SELF, OWNER] = ['did:plc:agentagentagentagentagen', 'did:plc:ownerownerownerownerowne']
 const CONVO = {
   ...{ id: 'chat', rev: '1', muted: false, unreadCount: 0, status: 'accepted' },
@@ -9,6 +11,9 @@ const SENT_AT = '2026-01-01T00:00:00.000Z'
 /** The node asks every two seconds; after this it does not come. */
 const STORED_WITHIN_MS = 8000
 const VIEW = 'chat.bsky.convo.defs#messageView'
+const reactionSchema = z.object({ messageId: z.string() })
+
+type Answer = (query: URLSearchParams, readReaction: () => Promise<z.output<typeof reactionSchema>>) => unknown
 
 export type ChatStandIn = {
   /** Variables of a node that talks here. */
@@ -38,9 +43,7 @@ export const startChatStandIn = (): ChatStandIn => {
     cid: 'bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a',
   }
   const follow = { ...record, value: { $type: 'app.bsky.graph.follow', subject: OWNER, createdAt: SENT_AT } }
-  const answers: Readonly<
-    Record<string, (query: URLSearchParams, body: () => Promise<{ messageId: string }>) => unknown>
-  > = {
+  const answers: Readonly<Record<string, Answer>> = {
     'com.atproto.server.createSession': () => session,
     'com.atproto.server.refreshSession': () => session,
     'com.atproto.repo.getRecord': () => ({ ...record, value: DECLARATION }),
@@ -52,8 +55,8 @@ export const startChatStandIn = (): ChatStandIn => {
     'chat.bsky.convo.getLog': (query) => log(query.get('cursor')),
     'chat.bsky.convo.sendMessage': () => view({ id: 'sent', rev: '0' }, SELF),
     'chat.bsky.convo.updateRead': () => ({ convo: CONVO }),
-    'chat.bsky.convo.addReaction': async (_, body) => {
-      const { messageId } = await body()
+    'chat.bsky.convo.addReaction': async (_, readReaction) => {
+      const { messageId } = await readReaction()
       stored.get(messageId)?.()
       return { message: view({ id: messageId, rev: '0' }, OWNER) }
     },
@@ -65,7 +68,7 @@ export const startChatStandIn = (): ChatStandIn => {
       const { pathname, searchParams } = new URL(request.url)
       const answer = answers[pathname.slice('/xrpc/'.length)]
       if (!answer) return new Response('', { status: 501 })
-      return Response.json(await answer(searchParams, () => request.json() as Promise<{ messageId: string }>))
+      return Response.json(await answer(searchParams, async () => reactionSchema.parse(await request.json())))
     },
   })
   return {

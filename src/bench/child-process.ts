@@ -21,13 +21,15 @@ export const BUN = [
 ] as const
 
 /** Beyond it a program hangs, on any machine. */
-const CHILD_TIMEOUT_MS = 20_000
+const PROGRAM_TIMEOUT_MS = 20_000
+/** A service lives for as long as it is measured, which takes seconds; nothing of a bench that was killed stays longer. */
+const SERVICE_TIMEOUT_MS = 2 * 60_000
 
 export type ChildOptions = { readonly cwd?: string; readonly environment?: Readonly<Record<string, string>> }
 
 /** Runs a program to its end; its output is dropped. @throws when it fails. */
 export const runProgram = async (argv: readonly string[], options: ChildOptions = {}): Promise<void> => {
-  const child = spawn(argv, options)
+  const child = spawn(argv, options, PROGRAM_TIMEOUT_MS)
   const [exitCode, stderr] = await Promise.all([child.exited, child.stderr.text(), child.stdout.text()])
   if (exitCode !== 0) throw new Error(`${argv.slice(0, 2).join(' ')} ended with ${exitCode}: ${stderr.trim()}`)
 }
@@ -38,26 +40,28 @@ const readySchema = z.object({ url: z.url() })
 
 /** Starts a program that serves HTTP and prints one line of JSON with its `url` when it is ready. */
 export const startService = async (argv: readonly string[], options: ChildOptions = {}): Promise<Service> => {
-  const child = spawn(argv, options)
+  const child = spawn(argv, options, SERVICE_TIMEOUT_MS)
   const stop = async () => {
     child.kill('SIGTERM')
     await child.exited
   }
+  const said = await readLine(child.stdout)
   try {
-    const { url } = readySchema.parse(JSON.parse(await readLine(child.stdout)))
+    const { url } = readySchema.parse(JSON.parse(said))
     return { pid: child.pid, port: Number(new URL(url).port), stop }
   } catch (cause) {
     await stop()
-    throw new Error(`${argv.slice(0, 2).join(' ')} did not start: ${(await child.stderr.text()).trim()}`, { cause })
+    const why = `${said}${await child.stderr.text()}`.trim()
+    throw new Error(`${argv.slice(0, 2).join(' ')} did not start: ${why}`, { cause })
   }
 }
 
-const spawn = (argv: readonly string[], { cwd = PROJECT, environment = {} }: ChildOptions) =>
+const spawn = (argv: readonly string[], { cwd = PROJECT, environment = {} }: ChildOptions, timeoutMs: number) =>
   Bun.spawn([...argv], {
     cwd,
     env: { ...CHILD_ENVIRONMENT, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: CHILD_TIMEOUT_MS,
+    timeout: timeoutMs,
     killSignal: 'SIGKILL',
   })
 

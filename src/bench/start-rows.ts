@@ -63,9 +63,14 @@ type StartSample = { readonly ms: number; readonly mb: number }
 const sampleStart = async (start: (port: number) => Promise<Service>): Promise<StartSample> => {
   const port = freePort()
   const startedAt = performance.now()
+  const failed = new AbortController()
   const starting = start(port)
-  const answeredMs = askUntilHealthy(port).then(() => performance.now() - startedAt)
-  const service = await starting
+  const answeredMs = askUntilHealthy(port, failed.signal).then(() => performance.now() - startedAt)
+  answeredMs.catch(() => {}) // when the service does not start, that is the fault
+  const service = await starting.catch((error: unknown) => {
+    failed.abort()
+    throw error
+  })
   try {
     const ms = await answeredMs
     await Bun.sleep(SETTLE_MS)

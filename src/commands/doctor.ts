@@ -10,6 +10,7 @@ import { openChannels } from '../open-channels.ts'
 import type { NodeStatus } from '../operations.ts'
 import { reachKeeper } from '../reach-keeper.ts'
 import { systemClock } from '../utils/clock.ts'
+import { onDisk } from '../utils/disk-fault.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, RunCommand } from './command.types.ts'
 import { withOperations } from './with-operations.ts'
@@ -38,7 +39,7 @@ const render = ({ name, state, detail, mend }: Check): string =>
 const fix = ({ home }: Invocation): readonly string[] => {
   const { configFile } = readHome(home)
   if (!existsSync(configFile) || (statSync(configFile).mode & 0o077) === 0) return []
-  chmodSync(configFile, 0o600)
+  onDisk(configFile, () => chmodSync(configFile, 0o600))
   return [`${configFile} is readable by its owner only`]
 }
 

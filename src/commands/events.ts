@@ -1,7 +1,7 @@
 import type { NodeRecord } from '../node-record.ts'
 import type { LoggedEvent } from '../operations.ts'
 import { formatInstant } from '../utils/clock.ts'
-import { escapeUnsafeCharacters, printableJson } from '../utils/escape-unsafe-characters.ts'
+import { printableJson } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { systemTiming } from '../utils/timing.ts'
 import type { RunCommand } from './command.types.ts'
@@ -47,7 +47,7 @@ export const runEvents: RunCommand = async (invocation) => {
 }
 
 const describeEvent = ({ seq, at, turn, type, payload }: LoggedEvent): string => {
-  const text = escapeUnsafeCharacters(printableJson(payload))
+  const text = printableJson(payload)
   const shown = text.length > PAYLOAD_CHARACTERS_MAX ? `${text.slice(0, PAYLOAD_CHARACTERS_MAX)}...` : text
   return `${String(seq).padStart(6)}  ${formatInstant(at)}  ${(turn ?? '-').padEnd(13)}  ${type.padEnd(16)}  ${shown}`
 }

@@ -37,12 +37,15 @@ const ENVIRONMENT_NAMES = ['PATH', 'HOME', 'TMPDIR', 'CI', 'TERM']
 /** Suites that take minutes: its flag has one run in full after the tests, told so by its variable. */
 type LongSuite = { readonly name: string; readonly file: string; readonly variable: string }
 
-const LONG_SUITES: Readonly<Record<string, readonly LongSuite[]>> = {
-  '--crash': [
-    { name: 'crash', file: 'test/crash/campaign.test.ts', variable: 'PLAITED_TEST_CRASH' },
-    { name: 'bluesky', file: 'test/bluesky.test.ts', variable: 'PLAITED_TEST_FULL' },
+const LONG_SUITES: ReadonlyMap<string, readonly LongSuite[]> = new Map([
+  [
+    '--crash',
+    [
+      { name: 'crash', file: 'test/crash/campaign.test.ts', variable: 'PLAITED_TEST_CRASH' },
+      { name: 'bluesky', file: 'test/bluesky.test.ts', variable: 'PLAITED_TEST_FULL' },
+    ],
   ],
-}
+])
 /** How often a long suite is looked at for how far it is, which it says in lines that begin with its name. */
 const LOOK_MS = 1000
 /** Printed by `describeWhen` of test/helpers.ts. */
@@ -64,8 +67,8 @@ const STATIC_STEPS: readonly Step[] = [
  */
 export const runTestCommand = async (args: readonly string[], io: TestCommandIo): Promise<number> => {
   if (args.includes('--containment')) return measureContainment(args, io)
-  const longSuites = args.flatMap((arg) => LONG_SUITES[arg] ?? [])
-  const testFiles = selectTestFiles(args.filter((arg) => LONG_SUITES[arg] === undefined))
+  const longSuites = args.flatMap((arg) => LONG_SUITES.get(arg) ?? [])
+  const testFiles = selectTestFiles(args.filter((arg) => !LONG_SUITES.has(arg)))
   const scratch = mkdtempSync(join(tmpdir(), 'plaited-test-'))
   try {
     const failedSteps: string[] = []
@@ -120,8 +123,8 @@ const selectTestFiles = (args: readonly string[]): readonly string[] | null => {
   for (const [index, arg] of args.entries()) {
     if (arg === '--only' && args[index + 1] !== undefined) continue
     if (arg.startsWith('-')) {
-      throw new NodeError('USAGE', `test does not know ${arg}`, {
-        hint: `plaited test [--only GLOB | PART_OF_A_PATH]... [--containment] [${Object.keys(LONG_SUITES).join('] [')}]`,
+      throw new NodeError('USAGE', arg === '--only' ? '--only needs a glob' : `test does not know ${arg}`, {
+        hint: `plaited test [--only GLOB | PART_OF_A_PATH]... [--containment] [${[...LONG_SUITES.keys()].join('] [')}]`,
       })
     }
     filters.push(arg)

@@ -55,16 +55,17 @@ const isBase64 = (character: string | undefined): boolean => character !== undef
 
 /** The whole run goes: its first and last characters hold bits of the secret too. */
 const replaceBase64Run = (text: string, form: string): string => {
-  let rest = text
-  for (let at = rest.indexOf(form); at >= 0; at = rest.indexOf(form, at)) {
+  const parts: string[] = []
+  let rest = 0
+  for (let at = text.indexOf(form); at >= 0; at = text.indexOf(form, rest)) {
     let start = at
     let end = at + form.length
-    while (isBase64(rest[start - 1])) start--
-    while (isBase64(rest[end])) end++
-    rest = `${rest.slice(0, start)}${REDACTED}${rest.slice(end)}`
-    at = start + REDACTED.length
+    while (start > rest && isBase64(text[start - 1])) start--
+    while (isBase64(text[end])) end++
+    parts.push(text.slice(rest, start), REDACTED)
+    rest = end
   }
-  return rest
+  return [...parts, text.slice(rest)].join('')
 }
 
 const SECRET_NAME =

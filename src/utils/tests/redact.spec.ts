@@ -61,6 +61,12 @@ describe('a known secret', () => {
     expect(createRedactor(['password', 'password-of-the-house'])('password-of-the-house')).toBe(REDACTED)
   })
 
+  test('that a text repeats without end takes as long as the text, not as its square', () => {
+    const secret = 'a secret of the owner'
+    const runs = 200_000 // a square of it would take minutes
+    expect(createRedactor([secret])(`${btoa(secret)} `.repeat(runs))).toBe(`${REDACTED} `.repeat(runs))
+  })
+
   test('shorter than eight characters is left alone: it would take words apart', () => {
     expect(createRedactor(['', 'a', 'turn.en'])('turn.end a')).toBe('turn.end a')
   })
