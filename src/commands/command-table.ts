@@ -74,7 +74,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'sandbox',
     positionalsMax: Number.POSITIVE_INFINITY,
-    summary: 'what the tools do, without the rules: exec, read, write; and within which limits',
+    summary: 'what the tools do, without the rules; exec ends as its command, 124 killed at a limit, 125 no sandbox',
     takes: 'exec [--timeout MS] -- CMD... | read PATH | write PATH TEXT | limits',
     options: { timeout: { type: 'string' } },
     load: async () => (await import('./sandbox.ts')).runSandbox,
