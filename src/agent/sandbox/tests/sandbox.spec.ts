@@ -84,16 +84,17 @@ import { createTestSandbox } from '${import.meta.dir}/sandbox-fixture.ts'
 
   test('what a killed node could not take with it is ended by its sweeper, and nothing else is', async () => {
     const drop = TEST_USER === null ? null : { to: TEST_USER, setprivPath: '/usr/bin/setpriv' }
-    const marks = { own: `plaited-${crypto.randomUUID()}`, other: `plaited-${crypto.randomUUID()}` }
-    const script = `
-      import { startSweeper } from '${import.meta.dir}/../sweeper.ts'
-      const sweeper = startSweeper(${JSON.stringify({ mark: marks.own, drop })})
-      console.log('started')
-      await Bun.stdin.text()
-      await sweeper.close()`
     const waitFor = (mark: string) =>
       Bun.spawn(shellCommand(`: ${mark}; umask 002; read -r`), { stdio: ['pipe', 'ignore', 'ignore'], ...TEST_USER })
     for (const end of ['kill', 'close']) {
+      // Of each its own: the first sweeper still looks when the second node starts.
+      const marks = { own: `plaited-${crypto.randomUUID()}`, other: `plaited-${crypto.randomUUID()}` }
+      const script = `
+        import { startSweeper } from '${import.meta.dir}/../sweeper.ts'
+        const sweeper = startSweeper(${JSON.stringify({ mark: marks.own, drop })})
+        console.log('started')
+        await Bun.stdin.text()
+        await sweeper.close()`
       const node = Bun.spawn([process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'], env: {} })
       await node.stdout.getReader().read()
       const [orphan, stranger] = [waitFor(marks.own), waitFor(marks.other)]
