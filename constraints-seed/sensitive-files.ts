@@ -1,9 +1,11 @@
 import { bSync, bThread, on } from 'plaited'
 
-// [^!-\-/-~]* at the end of a pattern: dots, blanks and what is not ASCII behind a name, which a reader does not see.
+// [^!-)+-\-/-~]* at the end of a pattern: dots, blanks and what is not ASCII behind a name, which a reader does not
+// see, and the stars of a glob.
 
 // Keys, certificates and credentials by extension, also as the backup of one.
-const secretExtension = /\.(env|pem|key|p12|pfx|jks|keystore|kdbx|credentials)(\.(bak|old|orig|backup)|~)?[^!-\-/-~]*$/i
+const secretExtension =
+  /\.(env|pem|key|p8|p12|pfx|ppk|jks|keystore|kdbx|credentials)(\.(bak|old|orig|backup)|~)?[^!-)+-\-/-~]*$/i
 
 // .env.local and .env.production, but not the examples that are meant to be shared.
 const environmentFile = /^\.env\.[^/]+$/i
@@ -11,31 +13,56 @@ const sharedExample = /\.(example|sample|template|dist)$/i
 
 // Private SSH keys (the .pub half is public), and where tools keep passwords and tokens.
 const secretName =
-  /^(credentials|id_(rsa|dsa|ecdsa|ed25519)(_sk)?|\.(netrc|npmrc|pypirc|pgpass|git-credentials|htpasswd))[^!-\-/-~]*$/i
+  /^(credentials(\.(json|toml))?|id_(rsa|dsa|ecdsa|ed25519)(_sk)?|\.(netrc|npmrc|pypirc|pgpass|git-credentials|htpasswd))(\.(bak|old|orig|backup)|~)?[^!-)+-\-/-~]*$/i
 const secretPlace =
-  /(^|\/)(\.(aws|gnupg|ssh)\/.+|(\.kube\/config|\.docker\/config\.json)[^!-\-/-~]*|\.config\/gcloud\/.+)$/i
+  /(^|\/)((\.(aws|gnupg|ssh)|\.config\/gcloud)(\/.*|[^!-)+-\-/-~]*)|(\.kube\/config|\.docker\/config\.json)[^!-)+-\-/-~]*)$/i
 
-// A path that starts with what only the shell will know, as in "$HOME/app/.env".
-const unreadableSecret =
-  /\$[^\s;&|<>]*\/(\.env|id_(rsa|ed25519)|\.(aws|ssh)\/[^\s;&|<>"']+|[^\s;&|<>"'/]+\.(env|pem|key))["']?([\s;&|)]|$)/i
+// A path that starts with what only the shell will know, as in "$HOME/app/.env", or one with braces, as in .env{,.bak}.
+const unreadableSecrets = [
+  /\$[^\s;&|<>]*\/(\.env|id_(rsa|ed25519)|\.(aws|ssh)(\/[^\s;&|<>"']*)?|[^\s;&|<>"'/]+\.(env|pem|key))["']?([\s;&|)]|$)/i,
+  /(\.(env|pem|key)|id_(rsa|ed25519))(\.[a-z]*)?\{/i,
+  /\.\{[^\s;&|<>"'}]*\b(env|pem|key)\b/i,
+]
 
-// Programs that change the files they are given, or copy them; sed and perl do with -i.
-const changers = ['rm', 'unlink', 'shred', 'truncate', 'mv', 'cp', 'ln', 'install', 'tee', 'touch', 'chmod', 'chown']
+// Programs that change the files they are given, or copy them; sed and perl do with -i, git with some of its commands.
+const removers = ['rm', 'unlink', 'shred']
+const changers = ['truncate', 'mv', 'cp', 'ln', 'install', 'tee', 'touch', 'chmod', 'chown', 'chgrp', 'patch', 'gzip']
+const gitChangers = ['rm', 'mv', 'checkout', 'restore']
 const inPlaceEditors = ['sed', 'perl']
 const inPlace = /^(-[a-zA-Z]*i|--in-place)/
 
-// Programs that change only what they are told to write to: of=x, --output=x, -ox, -o x, -O x.
-const writers = ['dd', 'curl', 'wget']
-const namesOutput = /^(of=|--output(-document)?=|-o.)/
-const beforeOutput = /^(-[a-zA-Z]*[oO]|--output(-document)?)$/
+// Programs that run the program named after them, often behind options with values: `sudo -u root rm`.
+const wrappers = ['sudo', 'doas', 'env', 'nohup', 'nice', 'time', 'timeout', 'xargs', 'exec', 'command', 'busybox']
+
+// Programs that change only what they are told to write to: of=x, --output=x, -ox, -o x, -O x, -out x.
+const writers = ['dd', 'curl', 'wget', 'openssl', 'gpg', 'sort']
+const namesOutput = /^(of=|--output(-document)?=|-[a-zA-Z]*[oO].)/
+const beforeOutput = /^(-[a-zA-Z]*[oOP]|--output(-document|-dir)?|--directory-prefix|-out|-keyout)$/
+
+// ssh-keygen makes the key that it names, unless it only reads it.
+const readsKey = /^-[a-zA-Z]*[lyeFB]/
+
+// With one of these, `find` names what it leaves alone.
+const excluding = ['!', '-not', '-prune']
 
 const nameOf = (path) => path.slice(path.lastIndexOf('/') + 1)
 
-const runsAnyOf = (argv, programs) => argv.slice(0, 3).some((word) => word !== null && programs.includes(nameOf(word)))
+const isAnyOf = (word, programs) => word !== null && programs.includes(nameOf(word))
+
+const runsAnyOf = (argv, programs) =>
+  argv.slice(0, isAnyOf(argv[0], wrappers) ? 12 : 3).some((word) => isAnyOf(word, programs))
 
 const changesFiles = (argv) =>
+  runsAnyOf(argv, removers) ||
   runsAnyOf(argv, changers) ||
-  (runsAnyOf(argv, inPlaceEditors) && argv.some((word) => word !== null && inPlace.test(word)))
+  (runsAnyOf(argv, ['git']) && argv.some((word) => gitChangers.includes(word)) && !argv.includes('--staged')) ||
+  (runsAnyOf(argv, inPlaceEditors) && argv.some((word) => word !== null && inPlace.test(word))) ||
+  (runsAnyOf(argv, ['ssh-keygen']) && !argv.some((word) => word !== null && readsKey.test(word)))
+
+const removesFound = (argv) =>
+  runsAnyOf(argv, ['find']) && argv.some((word) => word === '-delete' || isAnyOf(word, removers))
+
+const foundBy = (argv) => (argv.some((word) => excluding.includes(word)) ? argv.slice(0, 2) : argv)
 
 const isOutput = (word, before) => namesOutput.test(word) || (before !== null && beforeOutput.test(before))
 
@@ -44,18 +71,29 @@ const outputsOf = (argv) =>
     .filter((word, at) => at > 0 && word !== null && isOutput(word, argv[at - 1]))
     .map((word) => word.slice(word.indexOf('=') + 1))
 
-// The words that may name a changed file; rsync leaves all but the last as they are.
+// The words that may name a changed file; rsync and scp leave all but the last as they are.
 const changedBy = (argv) =>
-  changesFiles(argv)
-    ? argv
-    : runsAnyOf(argv, writers)
-      ? outputsOf(argv)
-      : argv.slice(runsAnyOf(argv, ['rsync']) ? -1 : argv.length)
+  removesFound(argv)
+    ? foundBy(argv)
+    : changesFiles(argv)
+      ? argv
+      : runsAnyOf(argv, writers)
+        ? outputsOf(argv)
+        : argv.slice(runsAnyOf(argv, ['rsync', 'scp']) ? -1 : argv.length)
+
+// Where the last `cd` before a command leads, and where the script ends up.
+const isCd = ({ argv }) => isAnyOf(argv[0], ['cd', 'pushd'])
+const lastCd = (commands) => commands.filter(isCd).slice(-1)
+
+// A file that is named from where a command stands.
+const relative = /^[^/0-9&]/
 
 const isSecretName = (name) =>
   secretName.test(name) || secretExtension.test(name) || (environmentFile.test(name) && !sharedExample.test(name))
 
 const isSecret = (path) => isSecretName(nameOf(path)) || secretPlace.test(path)
+
+const entersSecret = ({ argv }) => argv.some((word) => word !== null && secretPlace.test(word))
 
 /** Files that hold keys, passwords or tokens are not written, changed, moved or deleted. */
 export const protectSensitiveFiles = bThread(
@@ -81,13 +119,25 @@ export const protectSensitiveFilesFromShell = bThread(
         on('permission:bash:exec', ({ detail }) =>
           detail.commands.some(({ argv }) => changedBy(argv).some((word) => word !== null && isSecret(word))),
         ),
+        on(
+          'permission:bash:exec',
+          ({ detail }) =>
+            detail.commands.filter(isCd).some(entersSecret) &&
+            (detail.commands.some(
+              ({ argv }, at) => changedBy(argv).length > 0 && lastCd(detail.commands.slice(0, at)).some(entersSecret),
+            ) ||
+              (detail.redirects.some(
+                ({ op, target }) => op.includes('>') && target !== null && relative.test(target),
+              ) &&
+                lastCd(detail.commands).some(entersSecret))),
+        ),
         // What cannot be read word by word is judged by its text.
         on(
           'permission:bash:exec',
           ({ detail }) =>
             (detail.redirects.some(({ op, target }) => op.includes('>') && target === null) ||
               detail.commands.some(({ argv }) => changedBy(argv).includes(null))) &&
-            unreadableSecret.test(detail.cmd),
+            unreadableSecrets.some((pattern) => pattern.test(detail.cmd)),
         ),
       ],
     }),
