@@ -30,7 +30,7 @@ import {
   textOf,
   type Vocabulary,
 } from './compiled.ts'
-import { finish } from './finish.ts'
+import { finish, spendNodes } from './finish.ts'
 import { STEPS_MAX } from './limits.ts'
 import { refuse } from './refusal.ts'
 import {
@@ -74,8 +74,7 @@ export const createCompiler = ({
 }
 
 const compileExpression = (compiler: Compiler, node: Expression, scope: Scope): Compiled => {
-  compiler.budget.nodesLeft -= 1
-  if (compiler.budget.nodesLeft < 0) refuse(node, 'the file is too large once its helpers are filled in', 'split it')
+  spendNodes(compiler, node, 1)
   switch (node.type) {
     case 'Literal':
       return compileLiteral(compiler, node, scope)

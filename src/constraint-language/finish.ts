@@ -17,6 +17,7 @@ export const finish = (
   scope: Scope,
   part: Omit<Compiled, 'trueTypes' | 'falseTypes' | 'role'>,
 ): Compiled => {
+  spendNodes(compiler, node, part.type.size)
   const unknown = { role: null, trueTypes: scope.types, falseTypes: scope.types }
   if (part.reads === Reads.nothing) {
     const value = computeNow(compiler, node, part)
@@ -34,6 +35,12 @@ export const finish = (
 }
 
 const NO_TYPES: TypeSet = new Set()
+
+/** Charges to the file what it makes the compiler visit. */
+export const spendNodes = ({ budget }: Compiler, node: Node, nodes: number): void => {
+  budget.nodesLeft -= nodes
+  if (budget.nodesLeft < 0) refuse(node, 'the file is too large once its helpers are filled in', 'split it')
+}
 
 const computeNow = (compiler: Compiler, node: Node, { run }: Pick<Compiled, 'run'>): unknown => {
   try {

@@ -15,6 +15,8 @@ export type StaticType = {
   readonly fields: ReadonlyMap<string, StaticType> | null
   /** Fields that only some of the possible objects have, with the names of objects that lack them. */
   readonly partial: ReadonlyMap<string, readonly string[]>
+  /** What joining it with another may visit: parts that it shares with itself count each time. */
+  readonly size: number
 }
 
 const NO_PARTIAL: StaticType['partial'] = new Map()
@@ -25,6 +27,7 @@ const plain = (kinds: number): StaticType => ({
   element: null,
   fields: null,
   partial: NO_PARTIAL,
+  size: 1,
 })
 
 export const STRING = plain(Kind.string)
@@ -35,8 +38,19 @@ export const PATTERN = plain(Kind.pattern)
 export const NEVER = plain(0)
 
 export const stringOf = (literals: Iterable<string>): StaticType => ({ ...STRING, literals: new Set(literals) })
-export const arrayOf = (element: StaticType): StaticType => ({ ...plain(Kind.array), element })
-export const objectOf = (fields: ReadonlyMap<string, StaticType>): StaticType => ({ ...plain(Kind.object), fields })
+export const arrayOf = (element: StaticType): StaticType => ({
+  ...plain(Kind.array),
+  element,
+  size: sizeOf(element, null),
+})
+export const objectOf = (fields: ReadonlyMap<string, StaticType>): StaticType => ({
+  ...plain(Kind.object),
+  fields,
+  size: sizeOf(null, fields),
+})
+
+const sizeOf = (element: StaticType['element'], fields: StaticType['fields']): number =>
+  [...(fields?.values() ?? [])].reduce((sum, { size }) => sum + size, 1 + (element?.size ?? 0))
 
 export const hasKind = (type: StaticType, kinds: number): boolean => (type.kinds & kinds) !== 0
 
@@ -44,12 +58,10 @@ export const hasKind = (type: StaticType, kinds: number): boolean => (type.kinds
 export const unionOf = (a: StaticType, b: StaticType): StaticType => {
   if (a === b || b.kinds === 0) return a
   if (a.kinds === 0) return b
-  return {
-    kinds: a.kinds | b.kinds,
-    literals: literalsOfUnion(a, b),
-    element: a.element !== null && b.element !== null ? unionOf(a.element, b.element) : (a.element ?? b.element),
-    ...fieldsOfUnion(a, b),
-  }
+  const element = a.element !== null && b.element !== null ? unionOf(a.element, b.element) : (a.element ?? b.element)
+  const { fields, partial } = fieldsOfUnion(a, b)
+  const literals = literalsOfUnion(a, b)
+  return { kinds: a.kinds | b.kinds, literals, element, fields, partial, size: sizeOf(element, fields) }
 }
 
 const literalsOfUnion = (a: StaticType, b: StaticType): StaticType['literals'] => {

@@ -15,6 +15,13 @@ const doublingHelpers = (count: number): string => {
   return [first, ...more].join('\n')
 }
 
+/** Each object holds the one before twice, so that 40 lines describe more than could ever be visited. */
+const doublingTypes = (name: string): string =>
+  [
+    `const ${name}0 = { x: 1 }`,
+    ...Array.from({ length: 40 }, (_, i) => `const ${name}${i + 1} = { x: ${name}${i}, y: ${name}${i} }`),
+  ].join('\n')
+
 const refusals: readonly (readonly [what: string, source: string, reason: string])[] = [
   // What would run, load or reach something.
   ['a macro import', `import { x } from './evil' with { type: 'macro' }\n${RULE}`, 'import from'],
@@ -223,6 +230,7 @@ const refusals: readonly (readonly [what: string, source: string, reason: string
   ['deep negation', body(`${'!'.repeat(30_000)}true`), ''],
   ['a long chain', body(`${'detail.exec && '.repeat(500)}true`), 'nesting deeper'],
   ['helpers that double', above(doublingHelpers(18)).replace(PAYMENT, '(event) => f18(event.detail.hour)'), 'helpers'],
+  ['types that double', above(`${doublingTypes('a')}\n${doublingTypes('b')}\nconst both = [a40, b40]`), 'too large'],
   [
     'too many rules',
     IMPORT + Array.from({ length: 33 }, (_, i) => RULE.replace('rule', `rule${i}`)).join(''),
