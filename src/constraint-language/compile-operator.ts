@@ -4,7 +4,7 @@ import { finish, NO_EVENT } from './finish.ts'
 import { refuse } from './refusal.ts'
 import type { RuleEvent } from './rule.types.ts'
 import { BOOLEAN, describeKinds, hasKind, Kind, NUMBER, STRING, type StaticType, unionOf } from './static-type.ts'
-import { asNumber, asText, type Fault, isTrue, spend } from './values.ts'
+import { asNumber, asText, COMPARED_PER_STEP, isTrue, spend, spendOnEquality } from './values.ts'
 
 const PRIMITIVE = Kind.string | Kind.number | Kind.boolean | Kind.null
 
@@ -106,19 +106,26 @@ const compileEquality = (
   { left, right }: Operands,
 ): Pick<Compiled, 'run' | 'type'> => {
   requireOverlap(compiler, node, { left: left.type, right: right.type })
-  const equal = equality(compiler.faultAt(node), left.reads === Reads.nothing ? [right, left] : [left, right])
+  const equal = equality(compiler, node, left.reads === Reads.nothing ? [right, left] : [left, right])
   return { run: node.operator === '===' ? equal : (event) => !equal(event), type: BOOLEAN }
 }
 
 /** NaN equals nothing, so that a rule comparing an unreadable number would silently not match: a fault instead. */
-const equality = (fault: Fault, [left, right]: readonly [Compiled, Compiled]): ((event: RuleEvent) => boolean) => {
+const equality = (
+  { meter, faultAt }: Compiler,
+  node: Node,
+  [left, right]: readonly [Compiled, Compiled],
+): ((event: RuleEvent) => boolean) => {
+  const fault = faultAt(node)
   const { run: runLeft } = left
   const { run: runRight } = right
   const expected = right.reads === Reads.nothing ? runRight(NO_EVENT) : undefined
-  if (expected !== undefined && typeof expected !== 'number') return (event) => runLeft(event) === expected
+  const isLong = typeof expected === 'string' && expected.length > COMPARED_PER_STEP
+  if (expected !== undefined && typeof expected !== 'number' && !isLong) return (event) => runLeft(event) === expected
   return (event) => {
     const a = runLeft(event)
     const b = runRight(event)
+    spendOnEquality(fault, meter, [a, b])
     return a === b || (Number.isNaN(a) || Number.isNaN(b) ? fault('compares with NaN') : false)
   }
 }

@@ -22,8 +22,8 @@ export const SENTENCE_CHARACTERS_MAX = 300
 export const PATTERN_CHARACTERS_MAX = 500
 /** States of one regular expression after its counted repetitions are unrolled: what holds it, and re2's time, small. */
 export const PATTERN_STATES_MAX = 256
-/** Ways through a pattern that the backtracking native engine may try at one position; beyond it a table takes over. */
-export const NATIVE_PATHS_MAX = 64
+/** Characters that the backtracking native engine may look at from one position; beyond it a table takes over. */
+export const NATIVE_TRIES_MAX = 256
 /** Look-ups while the tables of a file's patterns are made, each of some 10 ns; the largest shipped file needs a tenth. */
 export const TABLE_WORK_MAX = 5_000_000
 /**

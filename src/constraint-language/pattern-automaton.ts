@@ -6,6 +6,7 @@
  * A state is the set of places that the network can be at, and what is known about the character before. A match may
  * begin anywhere, so the first place is in every state.
  */
+import type { CharacterSet } from './character-set.ts'
 import { createNetwork, includes, type Network, type Place } from './pattern-network.ts'
 import type { PatternTree } from './pattern-tree.types.ts'
 
@@ -84,9 +85,7 @@ const createStates = ({ places, start, classStarts }: Network) => {
   const bySum = new Map<number, number[]>()
   const numberOfPlace = places.map((_, at) => Math.imul(at + 1, 0x9e3779b1))
   const marks = new Int32Array(places.length)
-  const takes = places.map((place) =>
-    Uint8Array.from(classStarts, (unit) => (place.kind === 'set' && includes(place.set, unit) ? 1 : 0)),
-  )
+  const takes = takesOf(places, classStarts)
   let mark = 0
   const after = (reached: ReadonlySet<number>, unitClass: number, isWord: boolean): number => {
     mark += 1
@@ -115,6 +114,20 @@ const createStates = ({ places, start, classStarts }: Network) => {
   }
   return { list, after }
 }
+
+/** Whether each place takes each class; a repetition has many places with one set. */
+const takesOf = (places: Network['places'], classStarts: Network['classStarts']): readonly Uint8Array[] => {
+  const bySet = new Map<CharacterSet, Uint8Array>()
+  return places.map((place) => {
+    if (place.kind !== 'set') return TAKES_NOTHING
+    const known = bySet.get(place.set)
+    const takes = known ?? Uint8Array.from(classStarts, (unit) => (includes(place.set, unit) ? 1 : 0))
+    if (known === undefined) bySet.set(place.set, takes)
+    return takes
+  })
+}
+
+const TAKES_NOTHING = new Uint8Array()
 
 /** Every place that can be reached without a character. */
 const reach = ({ places }: Network, from: readonly number[], between: Between): ReadonlySet<number> => {

@@ -9,11 +9,15 @@ import { type CharacterSet, classEscapes, complementOf, dotSet, re2ClassOf, with
 import { PATTERN_STATES_MAX } from './limits.ts'
 import type { PatternTree } from './pattern-tree.types.ts'
 
-/** Part of a pattern: its re2 text, its automaton's size, and how many ways a backtracking engine has through it. */
+/**
+ * Part of a pattern: its re2 text, its automaton's size, how many ways a backtracking engine has through it, and how many
+ * characters it looks at when it tries all of them from one position.
+ */
 export type PatternPart = {
   readonly re2: string
   readonly states: number
   readonly paths: number
+  readonly tries: number
   readonly tree: PatternTree
 }
 
@@ -67,6 +71,7 @@ const readAlternatives = (reader: Reader): PatternPart => {
     re2: alternatives.map(({ re2 }) => re2).join('|'),
     states: sum(alternatives.map(({ states }) => states)) + alternatives.length - 1,
     paths: sum(alternatives.map(({ paths }) => paths)),
+    tries: sum(alternatives.map(({ tries }) => tries)),
     tree: { kind: 'choice', parts: alternatives.map(({ tree }) => tree) },
   })
 }
@@ -79,7 +84,7 @@ const readSequence = (reader: Reader): PatternPart => {
   return limited({
     re2: parts.map(({ re2 }) => re2).join(''),
     states: sum(parts.map(({ states }) => states)),
-    paths: parts.reduce((product, { paths }) => product * paths, 1),
+    ...inSequence(parts),
     tree: { kind: 'sequence', parts: parts.map(({ tree }) => tree) },
   })
 }
@@ -99,7 +104,7 @@ const readQuantified = (reader: Reader): PatternPart => {
   return limited({
     re2: max === 0 ? '(?:)' : `(?:${atom.re2})${times}`,
     states: max === Number.POSITIVE_INFINITY ? atom.states * Math.max(min, 1) + 1 : (atom.states + 1) * max,
-    paths: max === Number.POSITIVE_INFINITY ? max : pathsOfRepetition(atom.paths, min, max),
+    ...(max === Number.POSITIVE_INFINITY ? { paths: max, tries: max } : inRepetition(atom, min, max)),
     tree: { kind: 'repetition', part: atom.tree, min, max },
   })
 }
@@ -112,9 +117,21 @@ const boundsOf = ([text, min, comma, max]: RegExpExecArray): [number, number] =>
   return [Number(min), max === '' ? Number.POSITIVE_INFINITY : Number(max)]
 }
 
-const pathsOfRepetition = (paths: number, min: number, max: number): number => {
-  let total = 0
-  for (let count = min; count <= max; count += 1) total += paths ** count
+type Effort = Pick<PatternPart, 'paths' | 'tries'>
+
+/** What comes later is tried once for each way through what comes before. */
+const inSequence = (parts: readonly Effort[]): Effort =>
+  parts.reduce(
+    (before, { paths, tries }) => ({ paths: before.paths * paths, tries: before.tries + before.paths * tries }),
+    { paths: 1, tries: 0 },
+  )
+
+const inRepetition = ({ paths, tries }: Effort, min: number, max: number): Effort => {
+  const total = { paths: 0, tries: 0 }
+  for (let count = 0; count <= max; count += 1) {
+    if (count >= min) total.paths += paths ** count
+    if (count < max) total.tries += paths ** count * tries
+  }
   return total
 }
 
@@ -216,13 +233,14 @@ const unitSet = (unit: number, reader: Reader): CharacterSet => {
 
 const oneOf = (set: CharacterSet, { ignoreCase }: Reader): PatternPart => {
   const folded = ignoreCase ? withBothCases(set) : set
-  return { re2: re2ClassOf(folded), states: 1, paths: 1, tree: { kind: 'set', set: folded } }
+  return { re2: re2ClassOf(folded), states: 1, paths: 1, tries: 1, tree: { kind: 'set', set: folded } }
 }
 
 const assertion = (re2: string, holds: Extract<PatternTree, { kind: 'assertion' }>['holds']): PatternPart => ({
   re2,
   states: 1,
   paths: 1,
+  tries: 1,
   tree: { kind: 'assertion', holds },
 })
 

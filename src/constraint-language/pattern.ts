@@ -1,6 +1,6 @@
 import { RE2JS } from 're2js'
 import { textForRe2 } from './character-set.ts'
-import { NATIVE_PATHS_MAX, PATTERN_CHARACTERS_MAX } from './limits.ts'
+import { NATIVE_TRIES_MAX, PATTERN_CHARACTERS_MAX } from './limits.ts'
 import { createAutomaton, type TableWork } from './pattern-automaton.ts'
 import { PatternRefusal, readPattern } from './pattern-syntax.ts'
 
@@ -15,7 +15,7 @@ export type Pattern = {
 
 /** Here a step is 50 ns. A look-up took 3 ns at worst, also where every character is beyond ASCII. */
 const TABLE_STEPS = 1 / 8
-/** For each way through the pattern, or state of it: a try took 8 ns at worst. */
+/** For each character that is looked at: a try took 8 ns at worst. */
 const NATIVE_STEPS = 1 / 6
 /** For each state: re2 took 65 ns at worst, where it makes states of its own while it reads. */
 const RE2_STEPS = 1.5
@@ -25,8 +25,8 @@ export const isPattern = (value: unknown): value is Pattern =>
   typeof value === 'object' && value !== null && patternBrand in value
 
 /**
- * A pattern with few ways through it runs on the native engine. Counting the ways, and not only unbounded quantifiers, is
- * what also catches `(a?){30}a{30}` and `(a|a)(a|a)(a|a)...`. Every other one becomes a table, or if that would be too
+ * A pattern that tries little at each character runs on the native engine. Counting the tries, and not only unbounded
+ * quantifiers, is what also catches `(a?){30}a{30}` and `(a|a)(a|a)(a|a)...a{100}`. Every other one becomes a table, or if that would be too
  * large runs on re2, which is linear in the text too, but charges by the size of the pattern.
  * @throws {PatternRefusal}
  */
@@ -39,10 +39,10 @@ export const compilePattern = (source: string, flags: string, work: TableWork): 
   if (refused !== null) {
     throw new PatternRefusal(`the flag \`${refused[0]}\` is not part of the language`, REFUSED_FLAGS[refused[0]] ?? '')
   }
-  const { re2, states, paths, tree } = readPattern(source, flags)
-  if (paths <= NATIVE_PATHS_MAX) {
+  const { re2, states, tries, tree } = readPattern(source, flags)
+  if (tries <= NATIVE_TRIES_MAX) {
     const native = new RegExp(source, flags)
-    return patternOf((text) => native.test(text), Math.max(states, paths) * NATIVE_STEPS)
+    return patternOf((text) => native.test(text), Math.max(tries, 1) * NATIVE_STEPS)
   }
   const table = createAutomaton(tree, work)
   if (table !== null) return patternOf(table, TABLE_STEPS)

@@ -29,6 +29,15 @@ export const spend = (fault: Fault, meter: { left: number }, steps: number): voi
   if (meter.left < 0) fault('the step limit is exceeded')
 }
 
+/** Characters of two equal texts that are compared within a step, and how many cost nothing worth counting. */
+export const COMPARED_PER_STEP = 256
+
+/** Charges for a comparison: only texts of one length are compared further. */
+export const spendOnEquality = (fault: Fault, meter: { left: number }, [a, b]: readonly [unknown, unknown]): void => {
+  if (typeof a !== 'string' || typeof b !== 'string' || a.length !== b.length) return
+  if (a.length > COMPARED_PER_STEP) spend(fault, meter, a.length / COMPARED_PER_STEP)
+}
+
 /** Names a value for a fault; contents of the event stay out of it. */
 export const describe = (value: unknown): string => {
   if (value === null) return 'null'

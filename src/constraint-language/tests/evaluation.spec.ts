@@ -168,6 +168,32 @@ describe('the step limit', () => {
     ).toContain('step limit')
   })
 
+  test.each([
+    ['a search for a long part', "detail.cmd.includes(detail.cmd.slice(20000) + 'b' + detail.cmd.slice(20000))"],
+    ['the same from the end', "detail.cmd.lastIndexOf(detail.cmd.slice(20000) + 'bb' + detail.cmd.slice(20000)) > 0"],
+    ['a cut at a long part', "detail.cmd.split(detail.cmd.slice(20000) + 'b' + detail.cmd.slice(20000)).length > 1"],
+    ['many comparisons of long texts', 'differs(detail.programs, detail.cmd.slice(1), detail.cmd.slice(1))'],
+    ['many beginnings of long texts', 'begins(detail.programs, detail.cmd.slice(1), detail.cmd.slice(1))'],
+    [
+      'looking for a long text in a list',
+      "has(detail.programs, detail.programs.map((p) => detail.cmd), detail.cmd.slice(1) + 'b')",
+    ],
+    [
+      'many readings of a long number',
+      'detail.programs.some((p) => parseInt(detail.cmd, 16) < 0 || parseFloat(detail.cmd) < 0)',
+    ],
+  ])('ends %s', (_, expression) => {
+    const helpers = [
+      'const differs = (all, x, y) => all.some(() => all.some(() => x !== y))',
+      'const begins = (all, x, y) => all.some(() => all.some(() => !x.startsWith(y)))',
+      'const has = (all, list, x) => all.some(() => list.includes(x))',
+    ]
+    const long = bash(expression, helpers.join('\n'))
+    const event = bashOf('1'.repeat(32_000), { programs: Array.from({ length: 350 }, String) })
+    expect(faultOf(() => long.test(event)).reason).toContain('step limit')
+    expect(long.test(bashOf('1111', { programs: ['b'] }))).toBe(false)
+  })
+
   test('ends a slow pattern', () => {
     const slow = bash('detail.programs.every((p) => !/(?:a|b)*a(?:a|b){50}[cd]/.test(detail.cmd))')
     const event = bashOf('abbabaab'.repeat(4096), { programs: Array.from({ length: 100 }, String) })
