@@ -83,7 +83,7 @@ const writeComparison = (event: PermissionType, condition: Condition): readonly 
     case 'isOutside':
       return [not(writeBelow(read, condition.value))]
     case 'isHostOf':
-      return writeHosts(read, condition.value)
+      return writeHosts(read, condition.value.flatMap(withFinalDot))
     case 'isNoHostOf':
       return [not(writeHosts(read, condition.value))]
     case 'runsAnyOf':
@@ -112,6 +112,9 @@ const writeBelow = (read: string, folder: string): readonly string[] =>
   folder === '/'
     ? [`${read}.startsWith('/')`]
     : [`${read} === ${quoteText(folder)}`, `${read}.startsWith(${quoteText(`${folder}/`)})`]
+
+/** `example.com.` leads to the same host. */
+const withFinalDot = (host: string): readonly string[] => (host.endsWith('.') ? [host] : [host, `${host}.`])
 
 const writeHosts = (read: string, hosts: readonly string[]): readonly string[] => {
   const exact = hosts.filter((host) => !host.startsWith('*.'))

@@ -24,7 +24,8 @@ const EXAMPLE_BYTES_MAX = 64 * 1024
 const text = z.string().min(1).max(VALUE_CHARACTERS_MAX)
 const texts = z.array(text).min(1).max(VALUES_MAX)
 const field = z.string().regex(/^[A-Za-z]{1,32}(\.[A-Za-z]{1,32})?$/, 'must be the name of a field')
-const number = z.number().refine(Number.isFinite)
+/** Beyond these a number is not what its digits say, and no field holds one. */
+const number = z.number().refine((value) => Math.abs(value) <= Number.MAX_SAFE_INTEGER, 'is too large to be exact')
 const hour = z.int().min(0).max(23)
 const program = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/, 'must be the name of a program')
 const host = z

@@ -59,7 +59,11 @@ const buildQuiet = ({ activity = '', from = '', to = '' }: Groups): RuleSpec | n
   return start === null || end === null ? null : checked(quietHours(activityOf(activity), { from: start, to: end }))
 }
 
+/** A shell's signs, quotes, and words about several: taken as a name, they would make a rule that covers nothing. */
+const NO_PATH = /^~|["'`*?$]| (?:and|or) | files?$|^to$/i
+
 const buildPath = (given: string, activity: typeof ACTIVITIES.writes | typeof ACTIVITIES.reads): RuleSpec | null => {
+  if (NO_PATH.test(given)) return null
   const path = given.startsWith('/') ? given : `/workspace/${given.replace(/^\.\//, '')}`
   return checked(pathDeny(path.length > 1 ? path.replace(/\/$/, '') : path, activity))
 }
@@ -142,7 +146,10 @@ export const TEMPLATE_FORMS: readonly string[] = FORMS.map(({ example }) => exam
 /** The spec that a sentence means; null when it has none of the forms, or its values do not fit. */
 export const parseTemplateWords = (words: string): RuleSpec | null => {
   if (words.length > WORDS_CHARACTERS_MAX) return null
-  const plain = words.trim().replaceAll(/\s+/g, ' ').replace(/[.!]$/, '')
+  const plain = words
+    .trim()
+    .replaceAll(/\s+/g, ' ')
+    .replace(/(?<=[^ .])[.!]$/, '')
   for (const { pattern, build } of FORMS) {
     const match = pattern.exec(plain)
     if (match) return build(match.groups ?? {})

@@ -101,6 +101,13 @@ describe('a condition', () => {
   })
 })
 
+test('a host with a final dot is the same host', () => {
+  const hosts = { field: 'host', op: 'isHostOf', value: ['a.b', '*.c.d'] }
+  const blocked = (url: string) => says('permission:net:fetch', hosts, { url })
+  expect(['https://a.b./', 'https://x.c.d.:8080/a', 'https://A.B/'].map(blocked)).toEqual([true, true, true])
+  expect(['https://a.b.c/', 'https://c.d./'].map(blocked)).toEqual([false, false])
+})
+
 describe('a spec is refused', () => {
   const send = 'permission:payment:send'
   test.each([
@@ -137,6 +144,11 @@ describe('a spec is refused', () => {
       { event: send, blockWhenAll: [{ field: 'hour', op: 'over', value: Number.POSITIVE_INFINITY }] },
       'value',
     ],
+    [
+      'a number that another one is read as',
+      { event: send, blockWhenAll: [{ field: 'amountMicros', op: 'over', value: 2 ** 53 }] },
+      'too large to be exact',
+    ],
     ['a name that is no file', { name: '../x' }, 'name'],
     ['a sentence that ends its comment', { sentence: 'All is well */ export const x' }, 'sentence'],
     ['a sentence of two lines', { sentence: 'All is\nwell here' }, 'sentence'],
@@ -169,7 +181,7 @@ const conditionOfPayment: fc.Arbitrary<Condition> = fc.oneof(
   fc.record({
     field: fc.constantFrom('amountMicros', 'dayMicros', 'hour', 'step'),
     op: fc.constantFrom('over', 'atLeast', 'under', 'atMost', 'is', 'isNot'),
-    value: fc.double({ noNaN: true, noDefaultInfinity: true }),
+    value: fc.double({ noNaN: true, min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }),
   }) as fc.Arbitrary<Condition>,
   fc.record({
     field: fc.constantFrom('payTo', 'peer', 'currency', 'principal.id'),
