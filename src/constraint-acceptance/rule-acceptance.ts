@@ -25,7 +25,7 @@ import { type Exploration, exploreRules } from './explore.ts'
 import { createMustWork, type MustWorkCheck, mustWorkEvents } from './must-work.ts'
 import { createExampleCheck, describeExample, type ExampleCheck } from './rule-examples.ts'
 
-/** Steps of all predicates of one file over all samples, a second's work; the largest shipped file needs a twentieth. */
+/** Steps of all predicates of one file over all samples, a second's work; the largest shipped file needs a twelfth. */
 const TRIAL_STEPS_MAX = 20_000_000
 /** Events shown of each kind. */
 const SHOWN_MAX = 5

@@ -53,8 +53,8 @@ const ALLOWED: { readonly [Type in AnyNode['type']]?: Check<Type> } = {
   },
   Literal: (node) => {
     if (typeof node.bigint === 'string') return ['a bigint', 'remove the `n`']
-    if (typeof node.value !== 'number' || Number.isFinite(node.value)) return null
-    return ['a number that is too large', 'use a smaller number']
+    if (typeof node.value !== 'number' || Math.abs(node.value) <= Number.MAX_SAFE_INTEGER) return null
+    return ['a number that is too large to be exact', 'use a smaller number']
   },
   ArrayExpression: (node) => {
     if (node.elements.includes(null)) return ['an array with a hole', 'write an element between the commas']

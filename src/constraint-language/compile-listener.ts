@@ -23,7 +23,7 @@ export const compileListeners = (compiler: Compiler, node: Expression, place: Pl
 
 const compileListener = (compiler: Compiler, node: Expression, place: Place): Listener => {
   if (node.type === 'Literal') {
-    return createListener(compiler, node, { types: eventTypesOf(compiler, node, place), run: () => true })
+    return createListener(compiler, node, { types: eventTypesOf(compiler, node, place), run: () => true, cost: 1 })
   }
   if (node.type === 'CallExpression') return compileOn(compiler, node, place)
   const { types, permissionTypes } = compiler.vocabulary
@@ -61,19 +61,21 @@ const compilePredicate = (
   requireCondition(compiler, arrow.body, body)
   if (body.trueTypes.size === 0) refuse(arrow, 'this predicate is never true', 'correct its conditions')
   const isOpaque = !isNamed && body.trueTypes.size === reachable.size
-  return createListener(compiler, arrow, { types: isOpaque ? null : body.trueTypes, run: body.run })
+  const { run, cost } = body
+  return createListener(compiler, arrow, { types: isOpaque ? null : body.trueTypes, run, cost })
 }
 
 /** The outermost closure of a predicate, in one piece for each case: the gate runs hundreds of them for one decision. */
 const createListener = (
   { meter, faultAt }: Compiler,
   node: Node,
-  { types, run }: { readonly types: TypeSet | null; readonly run: Evaluate },
+  { types, run, cost }: { readonly types: TypeSet | null; readonly run: Evaluate; readonly cost: number },
 ): Listener => {
   const fault = faultAt(node)
+  const stepsLeft = STEPS_MAX - cost
   const stepsUsed = () => STEPS_MAX - meter.left
   const test = (event: RuleEvent): boolean => {
-    meter.left = STEPS_MAX
+    meter.left = stepsLeft
     return isTrue(fault, run(event))
   }
   if (types === null) return { eventTypes: null, test, stepsUsed }
@@ -84,7 +86,7 @@ const createListener = (
     eventTypes,
     test: (event) => {
       if (event.type !== only) return false
-      meter.left = STEPS_MAX
+      meter.left = stepsLeft
       return isTrue(fault, run(event))
     },
     stepsUsed,

@@ -17,7 +17,7 @@ export const finish = (
   scope: Scope,
   part: Omit<Compiled, 'trueTypes' | 'falseTypes' | 'role'>,
 ): Compiled => {
-  spendNodes(compiler, node, part.type.size)
+  spendNodes(compiler, node, part.type.size - 1)
   const unknown = { role: null, trueTypes: scope.types, falseTypes: scope.types }
   if (part.reads === Reads.nothing) {
     const value = computeNow(compiler, node, part)

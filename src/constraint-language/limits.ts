@@ -27,7 +27,8 @@ export const NATIVE_TRIES_MAX = 256
 /** Look-ups while the tables of a file's patterns are made, each of some 10 ns; the largest shipped file needs a tenth. */
 export const TABLE_WORK_MAX = 5_000_000
 /**
- * Steps of one predicate on one event: what loops, patterns and text operations charge, each step for at most 50 ns of
- * work, so that no rule holds the process for more than 50 ms. Ten ordinary patterns over a command of 32 KiB need a tenth.
+ * Steps of one predicate on one event: its size, and what loops, patterns and text operations charge, each step for at
+ * most 50 ns of work, so that no rule holds the process for more than 50 ms. Ten ordinary patterns over a command of 32 KiB
+ * need a tenth.
  */
 export const STEPS_MAX = 1_000_000

@@ -40,9 +40,11 @@ const commentAbove = (start: number, { comments, source }: Text): string => {
     .trim()
 }
 
-const wordsOf = (name: string): string =>
-  name
+const wordsOf = (name: string): string => {
+  const words = name
     .replaceAll(/[_$]+/g, ' ')
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
     .toLowerCase()
     .trim()
+  return words === '' ? name : words
+}

@@ -22,7 +22,7 @@ export type Listener = {
   readonly eventTypes: readonly string[] | null
   /** @throws {RuleFault} when the predicate cannot be decided; false at once for a type outside `eventTypes`. */
   readonly test: (event: RuleEvent) => boolean
-  /** Steps that the last `test` charged, which a trial over many events adds up; absent: none. */
+  /** Steps that the last `test` took, which a trial over many events adds up; absent: none. */
   readonly stepsUsed?: () => number
 }
 

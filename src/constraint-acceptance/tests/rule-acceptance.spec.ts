@@ -174,6 +174,14 @@ describe('a rule that cannot answer is refused, with the event that shows it', (
     )
   })
 
+  test('so are many cheap ones', () => {
+    const sync = `bSync({ block: [${'small, '.repeat(200)}small], waitFor: 'turn:start' })`
+    const judged = acceptance.acceptRule(
+      fileOf(ruleFile(`${sync}, `.repeat(16), 'const small = ({ detail }) => detail.v > 99')),
+    )
+    expect(judged.ok ? 'accepted' : judged.reason).toContain('takes too long')
+  })
+
   test('many expensive predicates are refused before they are all tried', () => {
     const pattern = '/(a|b|ab)(a|b|ab)(a|b|ab)~/.test(detail.cmd)'
     const listeners = Array.from(

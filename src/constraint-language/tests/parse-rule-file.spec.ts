@@ -103,6 +103,7 @@ describe('the sentence', () => {
 
   test('is the name in words when there is no prose above', () => {
     expect(sentenceOf('')).toBe('rule')
+    expect(onlyRuleOf('a', fileWith("'permission:payment:send'").replace('rule', '$_')).sentence).toBe('$_')
     expect(sentenceOf('// /data/constraints/x.ts\n')).toBe('rule')
     expect(sentenceOf('/** About the file. */\n\n')).toBe('rule')
   })

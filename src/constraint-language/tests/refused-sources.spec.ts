@@ -114,6 +114,7 @@ const refusals: readonly (readonly [what: string, source: string, reason: string
   ['undefined', body('detail.cmd === undefined'), 'no `undefined`'],
   ['a bigint', body('detail.hour > 5n'), 'bigint'],
   ['an infinite number', body('detail.hour > 1e999'), 'too large'],
+  ['a number that another one is read as', body('detail.hour > 9007199254740993'), 'too large to be exact'],
   ['void', body('void 0'), '`void`'],
   // Names.
   ['a redeclared function', above('const parseFloat = (a) => 1'), 'already has a meaning'],
