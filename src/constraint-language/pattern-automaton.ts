@@ -51,8 +51,8 @@ const fillTable = (network: Network, work: TableWork): Table | null => {
   const states = createStates(network)
   const next: number[] = []
   const matchesAtEnd: boolean[] = []
-  for (let at = 0; at < states.list.length; at += 1) {
-    const { places, before } = states.list[at] as State
+  // The list grows as states are found.
+  for (const { places, before } of states.list) {
     const between = { atStart: before === 'start', wordBefore: before === 'word' }
     matchesAtEnd.push(reach(network, places, { ...between, atEnd: true, wordAfter: false }).has(MATCH_PLACE))
     // Only edges of words depend on the character that comes.
@@ -82,7 +82,7 @@ const findLost = (next: readonly number[], classes: number, matchesAtEnd: readon
  */
 const createStates = ({ places, start, classStarts }: Network) => {
   const list: State[] = [{ places: [start], before: 'start' }]
-  const bySum = new Map<number, number[]>()
+  const bySum = new Map<number, { readonly state: State; readonly number: number }[]>()
   const numberOfPlace = places.map((_, at) => Math.imul(at + 1, 0x9e3779b1))
   const marks = new Int32Array(places.length)
   const takes = takesOf(places, classStarts)
@@ -101,16 +101,15 @@ const createStates = ({ places, start, classStarts }: Network) => {
     }
     const before = isWord ? 'word' : 'other'
     const alike = bySum.get(sum) ?? []
-    const known = alike.find((candidate) => {
-      const state = list[candidate] as State
-      return (
-        state.before === before && state.places.length === to.length && state.places.every((at) => marks[at] === mark)
-      )
-    })
-    if (known !== undefined) return known
-    const number = list.push({ places: to, before }) - 1
-    bySum.set(sum, [...alike, number])
-    return number
+    const known = alike.find(
+      ({ state }) =>
+        state.before === before && state.places.length === to.length && state.places.every((at) => marks[at] === mark),
+    )
+    if (known !== undefined) return known.number
+    const found = { state: { places: to, before }, number: list.length } as const
+    list.push(found.state)
+    bySum.set(sum, [...alike, found])
+    return found.number
   }
   return { list, after }
 }

@@ -121,8 +121,13 @@ export type RuleSpec = z.output<typeof ruleSpecSchema>
 export const parseRuleSpec = (
   input: unknown,
 ): { readonly ok: true; readonly spec: RuleSpec } | { readonly ok: false; readonly message: string } => {
-  const parsed = ruleSpecSchema.safeParse(input)
-  return parsed.success ? { ok: true, spec: parsed.data } : { ok: false, message: describeIssues(parsed.error) }
+  try {
+    const parsed = ruleSpecSchema.safeParse(input)
+    return parsed.success ? { ok: true, spec: parsed.data } : { ok: false, message: describeIssues(parsed.error) }
+  } catch (error) {
+    if (error instanceof RangeError) return { ok: false, message: 'it is nested too deeply' }
+    throw error
+  }
 }
 
 /** The shape of a field, by its name or `parent.name`; null when the event has none. */

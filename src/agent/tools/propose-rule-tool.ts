@@ -7,7 +7,7 @@ const INTENT_CHARACTERS_MAX = 500
 
 // The whole schema of a spec would be most of a request: a spec that does not fit is answered with what is wrong in it.
 const input = z
-  .strictObject({ intent: z.string().min(1).max(INTENT_CHARACTERS_MAX), spec: z.record(z.string(), z.json()) })
+  .strictObject({ intent: z.string().min(1).max(INTENT_CHARACTERS_MAX), spec: z.record(z.string(), z.unknown()) })
   .superRefine(({ spec }, context) => {
     const parsed = parseRuleSpec(spec)
     if (!parsed.ok) context.addIssue({ code: 'custom', path: ['spec'], message: parsed.message })

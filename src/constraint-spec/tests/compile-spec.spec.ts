@@ -162,6 +162,19 @@ describe('a spec is refused', () => {
   })
 })
 
+test('a spec that is nested beyond the stack is refused, not thrown', () => {
+  const deep = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000))
+  const many = { type: 'permission:memory:read', detail: { query: deep } }
+  const parsed = parseRuleSpec({
+    name: 'a',
+    sentence,
+    event: 'permission:memory:read',
+    blockWhenAll: [],
+    examples: { mustBlock: [many], mustAllow: [many] },
+  })
+  expect(parsed).toEqual({ ok: false, message: 'it is nested too deeply' })
+})
+
 const TEXTS = [
   "'",
   '\\',
