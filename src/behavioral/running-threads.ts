@@ -37,16 +37,9 @@ export const createRunningThreads = ({ running, parked, endThread, report }: Run
   const addExternal: RunningThreads['addExternal'] = (event, { isSelected }) => {
     const generator = requestOnce(event)
     if (isSelected) generator.return()
-    const name = `Symbol(${event.type})`
-    running.add({
-      name,
-      generator,
-      isStrict: false,
-      priority: 0,
-      isExternal: true,
-      parked: undefined,
-      wokenBy: undefined,
-    })
+    const name = externalName(event)
+    const priority = EXTERNAL_PRIORITY
+    running.add({ name, generator, isStrict: false, priority, isExternal: true, parked: undefined, wokenBy: undefined })
   }
 
   const advanceOne = (thread: Thread): void => {

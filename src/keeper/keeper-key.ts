@@ -3,7 +3,7 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSigner, type Signer } from '../constraint-history/ssh-signature.ts'
-import { writeWhole } from '../constraint-history/write-whole.ts'
+import { syncFolder, writeWhole } from '../constraint-history/write-whole.ts'
 import { onDisk } from '../utils/disk-fault.ts'
 import { NodeError } from '../utils/node-error.ts'
 
@@ -20,10 +20,11 @@ export const hasKey = (folder: string): boolean => existsSync(keyPath(folder))
 export const makeKeyFolder = (folder: string): void =>
   onDisk(folder, () => void mkdirSync(folder, { recursive: true, mode: PRIVATE.folder }))
 
-/** Makes a key where there is none. */
+/** Makes a key where there is none; it is on the disk before anything is signed with it. */
 export const makeKey = (folder: string): void => {
   const { privateKey } = generateKeyPairSync('ed25519')
   writeWhole(keyPath(folder), privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: PRIVATE.file })
+  syncFolder(folder)
 }
 
 /** @throws {NodeError} KEEPER_FAILED when there is no key that can be read. */

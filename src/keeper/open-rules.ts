@@ -3,7 +3,7 @@
  * of a new home, and audits the rest. Nothing here removes or repairs: what does not fit is told, and no rule is added then.
  */
 import { lstatSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { auditHistoryNow } from '../constraint-history/audit-history.ts'
 import type { Anchor, AuditFault } from '../constraint-history/history.types.ts'
 import { beginKeyHistory } from '../constraint-history/key-history.ts'
@@ -17,7 +17,7 @@ import {
 } from '../constraint-history/repository.ts'
 import { parseFileName, ruleFile } from '../constraint-history/rule-records.ts'
 import type { Signer } from '../constraint-history/ssh-signature.ts'
-import { makeOpenFolder, takeOpenFolder, writeWhole } from '../constraint-history/write-whole.ts'
+import { makeOpenFolder, syncFolder, takeOpenFolder, writeWhole } from '../constraint-history/write-whole.ts'
 import type { Clock } from '../utils/clock.ts'
 import { append, completePending, type KeeperHook, type Recheck, treeOf } from './complete-append.ts'
 import { hasKey, makeKey, readKey } from './keeper-key.ts'
@@ -82,6 +82,7 @@ const layOutSeeds = ({ folder, keyFolder, seeds }: KeeperPlace): void => {
   makeOpenFolder(staging)
   for (const name of readdirSync(seeds)) writeWhole(join(staging, name), readFileSync(join(seeds, name)))
   renameSync(staging, folder)
+  syncFolder(dirname(folder)) // a key without them would stand for rules that are gone
 }
 
 /** A link, or somebody else's folder: what the keeper would write there could end up anywhere. */
