@@ -2,6 +2,11 @@ import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { permissionVocabulary } from '../../agent/permission-vocabulary.ts'
+import {
+  BLOCK_DANGEROUS_BASH,
+  BLOCK_SENSITIVE_FILES,
+  MAX_PAYMENT_5USD,
+} from '../../constraint-language/tests/specification-examples.ts'
 import { compileSpec } from '../../constraint-spec/compile-spec.ts'
 import { parseTemplateWords, TEMPLATE_FORMS } from '../../constraint-spec/template-words.ts'
 import type { RuleFile } from '../acceptance.types.ts'
@@ -33,56 +38,13 @@ const rulesOf = (syncs: string) => {
   return accepted.rules
 }
 
-const SPECIFICATION_EXAMPLES = [
-  `// /data/constraints/block-sensitive-files.ts
-import { bThread, bSync } from 'plaited'
-
-const sensitivePattern = /\\.(env|pem|key|credentials)$/
-
-export const blockSensitiveWrites = bThread([
-  bSync({
-    waitFor: ({ type, detail }) =>
-      type === 'permission:file:write' &&
-      sensitivePattern.test(detail.path),
-    block: ({ type, detail }) =>
-      type === 'permission:file:write' &&
-      sensitivePattern.test(detail.path),
-  }),
-], true)
-`,
-  `// /data/constraints/block-dangerous-bash.ts
-import { bThread, bSync } from 'plaited'
-
-const dangerousPatterns = [/rm\\s+-rf\\s+\\//, /mkfs/, /dd\\s+if=/, /:(){ :|:& };:/]
-
-export const blockDangerousBash = bThread([
-  bSync({
-    block: ({ type, detail }) =>
-      type === 'permission:bash:exec' &&
-      dangerousPatterns.some(p => p.test(detail.cmd)),
-  }),
-], true)
-`,
-  `// /data/constraints/max-payment-5usd.ts
-import { bThread, bSync } from 'plaited'
-
-export const blockLargePayments = bThread([
-  bSync({
-    waitFor: ({ type, detail }) =>
-      type === 'permission:payment:send' &&
-      parseFloat(detail.amount) > 5.0,
-    block: ({ type, detail }) =>
-      type === 'permission:payment:send' &&
-      parseFloat(detail.amount) > 5.0,
-  }),
-], true)
-`,
-]
-
 describe('a rule is accepted', () => {
-  test.each(SPECIFICATION_EXAMPLES)('as the specification has it', (source) => {
-    expect(acceptance.acceptRule(fileOf(source))).toMatchObject({ ok: true })
-  })
+  test.each([BLOCK_SENSITIVE_FILES, BLOCK_DANGEROUS_BASH, MAX_PAYMENT_5USD])(
+    'as the specification has it',
+    (source) => {
+      expect(acceptance.acceptRule(fileOf(source))).toMatchObject({ ok: true })
+    },
+  )
 
   const seeds = join(import.meta.dir, '../../../constraints-seed')
   test.each(readdirSync(seeds))('as it is shipped: %s', (name) => {

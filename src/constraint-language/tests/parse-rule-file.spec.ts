@@ -2,50 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { parseRuleFile } from '../parse-rule-file.ts'
 import type { RuleEvent } from '../rule.types.ts'
 import { bashOf, faultsOf, fileWith, paymentOf, predicate, sampleFields, writeOf } from './sample-rules.ts'
-
-/** The three example files of the specification, byte for byte. */
-const BLOCK_SENSITIVE_FILES = `// /data/constraints/block-sensitive-files.ts
-import { bThread, bSync } from 'plaited'
-
-const sensitivePattern = /\\.(env|pem|key|credentials)$/
-
-export const blockSensitiveWrites = bThread([
-  bSync({
-    waitFor: ({ type, detail }) =>
-      type === 'permission:file:write' &&
-      sensitivePattern.test(detail.path),
-    block: ({ type, detail }) =>
-      type === 'permission:file:write' &&
-      sensitivePattern.test(detail.path),
-  }),
-], true)
-`
-const BLOCK_DANGEROUS_BASH = `// /data/constraints/block-dangerous-bash.ts
-import { bThread, bSync } from 'plaited'
-
-const dangerousPatterns = [/rm\\s+-rf\\s+\\//, /mkfs/, /dd\\s+if=/, /:(){ :|:& };:/]
-
-export const blockDangerousBash = bThread([
-  bSync({
-    block: ({ type, detail }) =>
-      type === 'permission:bash:exec' &&
-      dangerousPatterns.some(p => p.test(detail.cmd)),
-  }),
-], true)
-`
-const MAX_PAYMENT_5USD = `import { bThread, bSync } from 'plaited'
-
-export const blockLargePayments = bThread([
-  bSync({
-    waitFor: ({ type, detail }) =>
-      type === 'permission:payment:send' &&
-      parseFloat(detail.amount) > 5.0,
-    block: ({ type, detail }) =>
-      type === 'permission:payment:send' &&
-      parseFloat(detail.amount) > 5.0,
-  }),
-], true)
-`
+import { BLOCK_DANGEROUS_BASH, BLOCK_SENSITIVE_FILES, MAX_PAYMENT_5USD } from './specification-examples.ts'
 
 const onlyRuleOf = (file: string, source: string) => {
   const parsed = parseRuleFile({ file, source, fields: sampleFields })
