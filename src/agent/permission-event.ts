@@ -131,10 +131,11 @@ const splitCommonFields = (type: PermissionType, input: unknown) => {
 /** `amount: "6.5"` may stand for `amountMicros: 6500000`; both together are refused as an unknown field. */
 const normaliseAmount = (type: PermissionType, entries: [string, unknown][]): [string, unknown][] => {
   if (type !== 'permission:payment:send' || entries.some(([key]) => key === 'amountMicros')) return entries
-  return entries.map(([key, value]) =>
-    key === 'amount' ? ['amountMicros', parseMicros(String(value)) ?? NOT_AN_AMOUNT] : [key, value],
-  )
+  return entries.map(([key, value]) => (key === 'amount' ? ['amountMicros', microsOf(value)] : [key, value]))
 }
+
+const microsOf = (amount: unknown): unknown =>
+  (typeof amount === 'string' || typeof amount === 'number' ? parseMicros(String(amount)) : null) ?? NOT_AN_AMOUNT
 
 type Computed = { readonly fields: Readonly<Record<string, unknown>> } | { readonly message: string }
 

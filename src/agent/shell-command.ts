@@ -109,31 +109,26 @@ const nestedScript = (argv: readonly (string | null)[]): string | null => {
   return argv[at] ?? null
 }
 
-/** Programs that run the program named after them. */
-const WRAPPERS = new Set([
-  'sudo',
-  'doas',
-  'env',
-  'nohup',
-  'nice',
-  'time',
-  'timeout',
-  'xargs',
-  'exec',
-  'command',
-  'busybox',
-  'setsid',
-  'stdbuf',
-])
+/** Programs that run the program named after them, some of them as a script in one word. */
+const WRAPPERS = new Set(
+  'sudo doas su runuser env nohup nice ionice time timeout xargs parallel exec command builtin busybox setsid stdbuf flock chroot watch ssh script'.split(
+    ' ',
+  ),
+)
 
 /** Options differ from wrapper to wrapper, so that the value of one is taken for a program too. */
 const programsOf = (argv: readonly (string | null)[]): readonly string[] => {
   const [first, ...rest] = argv
   if (!first) return []
   const name = baseName(first)
+  if (name === 'find')
+    return [name, ...rest.flatMap((word, at) => (FIND_RUNS.has(word) ? programsOf(rest.slice(at + 1)) : []))]
   if (!WRAPPERS.has(name)) return [name]
-  return [name, ...rest.flatMap((word) => (word && !/^-|^\w+=/.test(word) ? [baseName(word)] : []))]
+  const words = rest.flatMap((word) => word?.split(/[\s;|&()]+/) ?? [])
+  return [name, ...words.flatMap((word) => (word !== '' && !/^-|^\w+=/.test(word) ? [baseName(word)] : []))]
 }
+
+const FIND_RUNS: ReadonlySet<string | null> = new Set(['-exec', '-execdir', '-ok', '-okdir'])
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 

@@ -68,6 +68,8 @@ describe('what is no event', () => {
     ['permission:payment:send', { amountMicros: 1.5 }],
     ['permission:payment:send', { amountMicros: -1 }],
     ['permission:payment:send', { amount: '1e3' }],
+    ['permission:payment:send', { amount: ['6'] }],
+    ['permission:payment:send', { amount: { toString: 1 } }],
     ['permission:payment:send', { amount: '1', amountMicros: 1 }],
     ['permission:net:fetch', { url: 'not a url' }],
     ['permission:file:write', null],

@@ -25,7 +25,18 @@ describe('parseShellCommand', () => {
     expect(parseShellCommand('sudo -u bob /usr/bin/curl x').programs).toEqual(['sudo', 'bob', 'curl', 'x'])
     expect(parseShellCommand('env A=1 wget').programs).toEqual(['env', 'wget'])
     expect(parseShellCommand('ls | xargs -n 1 "$X" rm').programs).toEqual(['ls', 'xargs', '1', 'rm'])
+    expect(parseShellCommand('find . -name x -exec env curl {} \\; -ok rm {} +').programs).toEqual(
+      expect.arrayContaining(['find', 'env', 'curl', 'rm']),
+    )
+    for (const wrapped of [
+      "watch -n 1 'curl x'",
+      "su bob -c 'ls;curl x'",
+      'flock /l /usr/bin/curl x',
+      "env -S 'curl x'",
+    ])
+      expect(parseShellCommand(wrapped).programs).toContain('curl')
     expect(parseShellCommand('ls curl').programs).toEqual(['ls'])
+    expect(parseShellCommand('find curl -name curl').programs).toEqual(['find'])
   })
 
   test('a script given to another shell is read, also behind sudo, env and eval', () => {
