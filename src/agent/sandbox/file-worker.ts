@@ -11,7 +11,7 @@ import { BUN_INSIDE, limitedCommand, type SandboxHost, WORKSPACE_INSIDE } from '
 import { whyNotExecuted } from './explain-failure.ts'
 import type { FileAnswer, FileOperation } from './file-worker.types.ts'
 import { ANSWER_BYTES_MAX, encodeFrame, REQUEST_BYTES_MAX, readFrames, SEARCH_MATCHES_MAX } from './frames.ts'
-import { type ConfinedProcess, launchConfined } from './launch-confined.ts'
+import { type ConfinedProcess, launchConfined, writeInput } from './launch-confined.ts'
 import { requireGitDir } from './reachability.ts'
 import { keepHead } from './supervise.ts'
 
@@ -136,12 +136,12 @@ const ask = async (
   { confined, frames }: Connection,
   request: { readonly id: number; readonly operation: FileOperation },
 ): Promise<FileAnswer | null> => {
-  confined.stdin.write(encodeFrame(request, REQUEST_BYTES_MAX))
-  // Not waited for: a worker that does not read is met by the time limit, a broken pipe by the end of the answers.
-  void Promise.resolve(confined.stdin.flush()).catch(() => {})
-  const next = await frames.next().catch((cause: unknown) => {
+  // A worker that does not read is met by the time limit.
+  const sent = writeInput(confined, encodeFrame(request, REQUEST_BYTES_MAX))
+  const received = frames.next().catch((cause: unknown) => {
     throw failed('sent something that is not a frame', cause)
   })
+  const [next] = await Promise.all([received, sent])
   if (next.done) return null
   const reply = replySchema.safeParse(next.value)
   if (!reply.success || reply.data.id !== request.id) throw failed('sent an answer to nothing that was asked')

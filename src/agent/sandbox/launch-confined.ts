@@ -50,17 +50,29 @@ export const launchConfined = (host: SandboxHost, lane: SandboxLane, confinement
   }
 }
 
-/** Writes all of the input and closes it. Whoever does not read it (a sandbox that failed) says so by its end, not by a broken pipe. */
-export const sendInput = async (
+/**
+ * Writes input that more may follow, and waits until it is taken. Whoever does not read it (a sandbox that failed) says so
+ * by its end, not by a broken pipe.
+ */
+export const writeInput = async (
   { stdin }: Pick<ConfinedProcess, 'stdin'>,
   input: string | Uint8Array,
 ): Promise<void> => {
   try {
-    if (input.length > 0) stdin.write(input)
-    await stdin.end()
+    // What the pipe takes at once is in it when this returns; the rest may still fail later.
+    await Promise.all([stdin.write(input), stdin.flush()])
   } catch (error) {
     if (!hasCode(error, 'EPIPE')) throw error
   }
+}
+
+/** The same with all of the input; closes it. */
+export const sendInput = async (
+  confined: Pick<ConfinedProcess, 'stdin'>,
+  input: string | Uint8Array,
+): Promise<void> => {
+  if (input.length > 0) await writeInput(confined, input)
+  await confined.stdin.end()
 }
 
 /** Any program may run here, and many open /dev/stderr. */

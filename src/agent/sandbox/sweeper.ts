@@ -14,7 +14,7 @@
  * nothing, only the shell's words that our own command lines have around it.
  */
 import { type SandboxHost, shellCommand } from './bubblewrap-arguments.ts'
-import { cannotStart, sendInput } from './launch-confined.ts'
+import { cannotStart, sendInput, writeInput } from './launch-confined.ts'
 
 const LOOKS_MAX = 100
 const BETWEEN_LOOKS_S = 0.05
@@ -50,8 +50,7 @@ export type Sweeper = {
  */
 export const startSweeper = (host: Pick<SandboxHost, 'mark' | 'drop'>): Sweeper => {
   const shell = spawnShell(host.drop)
-  shell.stdin.write(`${host.mark}\n`)
-  void Promise.resolve(shell.stdin.flush()).catch(() => {}) // one that died at once is no use, and no harm
+  void writeInput(shell, `${host.mark}\n`) // one that died at once is no use, and no harm
   shell.unref()
   return {
     close: async () => {

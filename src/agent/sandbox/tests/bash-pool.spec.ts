@@ -72,14 +72,17 @@ const isOver = (pid: number): boolean => {
 }
 
 describeWhen(reason === null, `no sandbox on this host: ${reason}`, 'a sandbox that was started ahead', () => {
-  test('and could not be built is replaced by a fresh one: the call does not notice', async () => {
+  test.each([
+    ['a short script', 'echo fine'],
+    ['one that no pipe takes at once', `echo fine${' '.repeat(200_000)}`],
+  ])('and could not be built is replaced by a fresh one: the call does not notice (%s)', async (_, script) => {
     const { pool, workspace, dispose } = await openPool({ outOfMemory: false, outOfProcesses: false })
     chmodSync(workspace, 0) // what a command may do while the pool is filled
     pool.warm()
     // Without a turn of the loop, so that the pool has not been told of their end.
     for (const pid of descendants()) while (!isOver(pid));
     chmodSync(workspace, 0o775)
-    const run = await pool.run('echo fine', { timeoutMs: 10_000, signal })
+    const run = await pool.run(script, { timeoutMs: 10_000, signal })
     expect(run).toMatchObject({ kind: 'ended', exitCode: 0, stdout: Buffer.from('fine\n') })
     await dispose()
   })

@@ -65,8 +65,7 @@ describeReal('the sandbox as a whole', () => {
 
   test('a node that is killed takes every sandbox with it', async () => {
     const script = `
-      import { shellCommand } from '../bubblewrap-arguments.ts'
-import { createTestSandbox } from '${import.meta.dir}/sandbox-fixture.ts'
+      import { createTestSandbox } from '${import.meta.dir}/sandbox-fixture.ts'
       const { home, bash } = createTestSandbox()
       process.stdout.write(home.root)
       await bash('touch started; setsid sleep 300')`
@@ -347,9 +346,15 @@ describeReal('a program of the node under confinement', () => {
 
   test('an early end is an error, because the node builds on the answer', async () => {
     const { lanes, dispose } = createTestSandbox()
-    const slow = lanes.runConfined(request({ argv: ['sleep', '300'], timeoutMs: 100 }))
-    expect(slow).rejects.toMatchObject({ code: 'SANDBOX_FAILED', message: expect.stringContaining('timeout') })
-    await slow.catch(() => {})
+    const slow = lanes.runConfined(request({ argv: ['sleep', '300'], stdin: 'x'.repeat(1_000_000), timeoutMs: 100 }))
+    await expect(slow).rejects.toMatchObject({ code: 'SANDBOX_FAILED', message: expect.stringContaining('timeout') })
+    await dispose()
+  })
+
+  test('input that it does not read is no fault', async () => {
+    const { lanes, dispose } = createTestSandbox()
+    const result = await lanes.runConfined(request({ argv: ['head', '-c', '2'], stdin: 'x'.repeat(1_000_000) }))
+    expect(result).toMatchObject({ exitCode: 0, stdout: Buffer.from('xx') })
     await dispose()
   })
 
