@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { NodeError } from '../../utils/node-error.ts'
 import { BUN_INSIDE, limitedCommand, type SandboxHost, WORKSPACE_INSIDE } from './bubblewrap-arguments.ts'
 import { whyNotExecuted } from './explain-failure.ts'
-import type { FileAnswer, FileOperation } from './file-worker.types.ts'
+import type { FileAnswer, FileOperation, FileRequest } from './file-worker.types.ts'
 import { ANSWER_BYTES_MAX, encodeFrame, REQUEST_BYTES_MAX, readFrames, SEARCH_MATCHES_MAX } from './frames.ts'
 import { type ConfinedProcess, launchConfined, writeInput } from './launch-confined.ts'
 import { requireGitDir } from './reachability.ts'
@@ -54,64 +54,33 @@ export const createFileWorker = (host: SandboxHost): FileWorker => {
   let lastId = 0
   let closed = false
 
+  const running = (): Connection | null => (connection?.confined.isRunning() ? connection : null)
   const connect = (): Connection => {
-    if (connection?.confined.isRunning()) return connection
-    requireGitDir(host)
-    const command = [
-      BUN_INSIDE,
-      '--no-env-file', // the workspace's .env, bunfig.toml and packages are not ours to load
-      '--config=/dev/null',
-      '--no-install',
-      '--no-macros',
-      `${WORKER_DIR_INSIDE}/file-worker-main.ts`,
-    ]
-    const confined = launchConfined(host, 'files', {
-      binds: [{ source: host.workerDir, target: WORKER_DIR_INSIDE, writable: false }],
-      environment: {},
-      cwd: WORKSPACE_INSIDE,
-      command: limitedCommand(command, host, { cpuLimited: false }), // it may serve for weeks
-    })
-    const frames = readFrames(confined.stdout, ANSWER_BYTES_MAX)
-    connection = { confined, frames, stderr: keepHead(confined.stderr, STDERR_BYTES_MAX) }
+    connection = startWorker(host)
     return connection
   }
 
-  const exchange = async (operation: FileOperation, signal: AbortSignal): Promise<FileAnswer> => {
+  const perform = async (operation: FileOperation, signal: AbortSignal): Promise<FileAnswer> => {
     if (closed) throw new NodeError('SANDBOX_FAILED', 'the sandbox is closed')
     if (signal.aborted) return STOPPED
     if (sizeOf(operation) > INPUT_CHARACTERS_MAX) return TOO_LARGE
-    const current = connect()
-    const { confined } = current
-    let killed: 'stop' | 'timeout' | null = null
-    const kill = (why: 'stop' | 'timeout') => {
-      killed ??= why
-      confined.kill()
-    }
-    const onAbort = () => kill('stop')
-    const timer = setTimeout(() => kill('timeout'), CALL_TIMEOUT_MS)
-    signal.addEventListener('abort', onAbort)
-    try {
-      const answer = await ask(current, { id: ++lastId, operation })
-      if (killed === null && answer !== null) return answer
-      await confined.ended
-      if (killed === 'stop') return answer ?? STOPPED
-      throw killed === null ? await explainEnd(current) : failed(`did not answer within ${CALL_TIMEOUT_MS / 1000} s`)
-    } catch (error) {
-      confined.kill() // whatever it was, this one is not asked again
-      await confined.ended
+    const request = { id: ++lastId, operation }
+    const ahead = running()
+    if (ahead === null) return exchange(connect(), request, signal)
+    return exchange(ahead, request, signal).catch((error: unknown) => {
+      // It ran nothing: it was built while things were otherwise, such as a workspace that a command had just closed.
+      if (error instanceof NodeError && error.code === 'SANDBOX_UNAVAILABLE')
+        return exchange(connect(), request, signal)
       throw error
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    }
+    })
   }
 
   return {
     warm: () => {
-      if (!closed) connect()
+      if (!closed && running() === null) connect()
     },
     run: (operation, { signal }) => {
-      const result = turn.then(() => exchange(operation, signal))
+      const result = turn.then(() => perform(operation, signal))
       turn = result.catch(() => {}) // the caller has the error
       return result
     },
@@ -124,6 +93,54 @@ export const createFileWorker = (host: SandboxHost): FileWorker => {
   }
 }
 
+/** @throws {NodeError} SANDBOX_UNAVAILABLE, SANDBOX_FAILED. */
+const startWorker = (host: SandboxHost): Connection => {
+  requireGitDir(host)
+  const command = [
+    BUN_INSIDE,
+    '--no-env-file', // the workspace's .env, bunfig.toml and packages are not ours to load
+    '--config=/dev/null',
+    '--no-install',
+    '--no-macros',
+    `${WORKER_DIR_INSIDE}/file-worker-main.ts`,
+  ]
+  const confined = launchConfined(host, 'files', {
+    binds: [{ source: host.workerDir, target: WORKER_DIR_INSIDE, writable: false }],
+    environment: {},
+    cwd: WORKSPACE_INSIDE,
+    command: limitedCommand(command, host, { cpuLimited: false }), // it may serve for weeks
+  })
+  const frames = readFrames(confined.stdout, ANSWER_BYTES_MAX)
+  return { confined, frames, stderr: keepHead(confined.stderr, STDERR_BYTES_MAX) }
+}
+
+/** Asks once, for as long as a call may take. */
+const exchange = async (current: Connection, request: FileRequest, signal: AbortSignal): Promise<FileAnswer> => {
+  const { confined } = current
+  let killed: 'stop' | 'timeout' | null = null
+  const kill = (why: 'stop' | 'timeout') => {
+    killed ??= why
+    confined.kill()
+  }
+  const onAbort = () => kill('stop')
+  const timer = setTimeout(() => kill('timeout'), CALL_TIMEOUT_MS)
+  signal.addEventListener('abort', onAbort)
+  try {
+    const answer = await ask(current, request)
+    if (killed === null && answer !== null) return answer
+    await confined.ended
+    if (killed === 'stop') return answer ?? STOPPED
+    throw killed === null ? await explainEnd(current) : failed(`did not answer within ${CALL_TIMEOUT_MS / 1000} s`)
+  } catch (error) {
+    confined.kill() // whatever it was, this one is not asked again
+    await confined.ended
+    throw error
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
 const STOPPED: FileAnswer = { kind: 'failed', message: 'stopped' }
 const TOO_LARGE: FileAnswer = { kind: 'failed', message: `the input is over ${INPUT_CHARACTERS_MAX} characters` }
 
@@ -132,10 +149,7 @@ const sizeOf = (operation: FileOperation): number =>
   Object.values(operation).reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 0), 0)
 
 /** Sends one request and takes the next frame as its answer; null when the worker ended instead. */
-const ask = async (
-  { confined, frames }: Connection,
-  request: { readonly id: number; readonly operation: FileOperation },
-): Promise<FileAnswer | null> => {
+const ask = async ({ confined, frames }: Connection, request: FileRequest): Promise<FileAnswer | null> => {
   // A worker that does not read is met by the time limit.
   const sent = writeInput(confined, encodeFrame(request, REQUEST_BYTES_MAX))
   const received = frames.next().catch((cause: unknown) => {

@@ -6,7 +6,7 @@ import { createBashPool } from '../bash-pool.ts'
 import { WORKSPACE_INSIDE } from '../bubblewrap-arguments.ts'
 import type { CallGroups } from '../call-groups.ts'
 import { prepareHost } from '../prepare-host.ts'
-import { createTestHome, descendants, TEST_USER, whyNoSandbox } from './sandbox-fixture.ts'
+import { createTestHome, descendants, TEST_USER, waitUntilOver, whyNoSandbox } from './sandbox-fixture.ts'
 
 const reason = await whyNoSandbox()
 const signal = new AbortController().signal
@@ -63,14 +63,6 @@ describeWhen(reason === null, `no sandbox on this host: ${reason}`, 'a call in a
 
 const nameOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'latin1').trim()
 
-const isOver = (pid: number): boolean => {
-  try {
-    return /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
-  } catch {
-    return true
-  }
-}
-
 describeWhen(reason === null, `no sandbox on this host: ${reason}`, 'a sandbox that was started ahead', () => {
   test.each([
     ['a short script', 'echo fine'],
@@ -79,8 +71,7 @@ describeWhen(reason === null, `no sandbox on this host: ${reason}`, 'a sandbox t
     const { pool, workspace, dispose } = await openPool({ outOfMemory: false, outOfProcesses: false })
     chmodSync(workspace, 0) // what a command may do while the pool is filled
     pool.warm()
-    // Without a turn of the loop, so that the pool has not been told of their end.
-    for (const pid of descendants()) while (!isOver(pid));
+    waitUntilOver(descendants())
     chmodSync(workspace, 0o775)
     const run = await pool.run(script, { timeoutMs: 10_000, signal })
     expect(run).toMatchObject({ kind: 'ended', exitCode: 0, stdout: Buffer.from('fine\n') })

@@ -3,8 +3,18 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { join } from 'node:path'
 import { describeWhen } from '../../../../test/helpers.ts'
 import type { SandboxOutcome, ToolOperation } from '../../agent.types.ts'
+import { createFileWorker } from '../file-worker.ts'
+import { prepareHost } from '../prepare-host.ts'
 import { FILE_BYTES_MAX } from '../worker/text-file.ts'
-import { createTestSandbox, descendants, plant, TEST_USER, whyNoSandbox } from './sandbox-fixture.ts'
+import {
+  createTestHome,
+  createTestSandbox,
+  descendants,
+  plant,
+  TEST_USER,
+  waitUntilOver,
+  whyNoSandbox,
+} from './sandbox-fixture.ts'
 
 const reason = await whyNoSandbox()
 const describeReal = (name: string, define: () => void): void =>
@@ -240,13 +250,11 @@ describeReal('a file worker that dies', () => {
   const { run } = sandbox
   afterAll(sandbox.dispose)
   const commandOf = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'latin1')
-  const isOver = (pid: number) => /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
-  /** Without a turn of the loop, so that the node has not been told of its end. */
   const killWorker = () => {
     const family = descendants().filter((pid) => commandOf(pid).includes('file-worker-main.ts'))
     for (const pid of family.filter((each) => commandOf(each).startsWith('/opt/plaited/bin/bun')))
       process.kill(pid, 'SIGKILL')
-    for (const pid of family) while (existsSync(`/proc/${pid}`) && !isOver(pid));
+    waitUntilOver(family)
   }
 
   test.each([
@@ -258,6 +266,22 @@ describeReal('a file worker that dies', () => {
     killWorker()
     await expect(pending).rejects.toMatchObject({ code: 'SANDBOX_FAILED' })
     expect(textOf(await run(read('/workspace/a')))).toBe('one')
+  })
+
+  test('that could not be built is replaced by a fresh one: the call does not notice', async () => {
+    const home = createTestHome()
+    const worker = createFileWorker(await prepareHost({ ...home, dropTo: TEST_USER }))
+    chmodSync(home.workspace, 0) // what a command may do while the worker is started
+    const others = new Set(descendants())
+    worker.warm()
+    waitUntilOver(descendants().filter((pid) => !others.has(pid)))
+    chmodSync(home.workspace, 0o775)
+    plant(home, 'a', 'one')
+    const { signal } = new AbortController()
+    const answer = await worker.run({ kind: 'read', path: '/workspace/a', offset: null, limit: null }, { signal })
+    expect(answer).toMatchObject({ kind: 'text', text: 'one' })
+    await worker.close()
+    home.remove()
   })
 
   test('a stop ends the call in flight and spares the next', async () => {

@@ -112,6 +112,19 @@ export const descendants = (pid: number = process.pid): number[] => {
   }
 }
 
+/** Without a turn of the loop, so that nobody who waits for their end has been told of it. */
+export const waitUntilOver = (pids: readonly number[]): void => {
+  for (const pid of pids) while (!isOver(pid));
+}
+
+const isOver = (pid: number): boolean => {
+  try {
+    return /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+  } catch {
+    return true
+  }
+}
+
 /** Why real runs cannot be made on this host, or null. */
 export const whyNoSandbox = async (): Promise<string | null> => {
   const sandbox = createTestSandbox()
