@@ -13,7 +13,9 @@ import type { FileAnswer, FileOperation, FileRequest } from './file-worker.types
 import { ANSWER_BYTES_MAX, encodeFrame, REQUEST_BYTES_MAX, readFrames, SEARCH_MATCHES_MAX } from './frames.ts'
 import { type ConfinedProcess, launchConfined, writeInput } from './launch-confined.ts'
 import { requireGitDir } from './reachability.ts'
+import type { SandboxLimits } from './sandbox.types.ts'
 import { keepHead } from './supervise.ts'
+import { startMemoryWatch } from './watchdog.ts'
 
 const WORKER_DIR_INSIDE = '/opt/plaited/worker'
 /** The longest operation is a search, which ends itself after 10 s. */
@@ -65,12 +67,13 @@ export const createFileWorker = (host: SandboxHost): FileWorker => {
     if (signal.aborted) return STOPPED
     if (sizeOf(operation) > INPUT_CHARACTERS_MAX) return TOO_LARGE
     const request = { id: ++lastId, operation }
+    const options = { signal, limits: host.limits }
     const ahead = running()
-    if (ahead === null) return exchange(connect(), request, signal)
-    return exchange(ahead, request, signal).catch((error: unknown) => {
+    if (ahead === null) return exchange(connect(), request, options)
+    return exchange(ahead, request, options).catch((error: unknown) => {
       // It ran nothing: it was built while things were otherwise, such as a workspace that a command had just closed.
       if (error instanceof NodeError && error.code === 'SANDBOX_UNAVAILABLE')
-        return exchange(connect(), request, signal)
+        return exchange(connect(), request, options)
       throw error
     })
   }
@@ -115,10 +118,15 @@ const startWorker = (host: SandboxHost): Connection => {
 }
 
 /** Asks once, for as long as a call may take. */
-const exchange = async (current: Connection, request: FileRequest, signal: AbortSignal): Promise<FileAnswer> => {
+const exchange = async (
+  current: Connection,
+  request: FileRequest,
+  { signal, limits }: { readonly signal: AbortSignal; readonly limits: SandboxLimits },
+): Promise<FileAnswer> => {
   const { confined } = current
-  let killed: 'stop' | 'timeout' | null = null
-  const kill = (why: 'stop' | 'timeout') => {
+  let killed: 'stop' | 'timeout' | 'memory' | null = null
+  let stopWatching = () => {}
+  const kill = (why: NonNullable<typeof killed>) => {
     killed ??= why
     confined.kill()
   }
@@ -126,20 +134,25 @@ const exchange = async (current: Connection, request: FileRequest, signal: Abort
   const timer = setTimeout(() => kill('timeout'), CALL_TIMEOUT_MS)
   signal.addEventListener('abort', onAbort)
   try {
+    const pid = await confined.innerPid
+    if (pid !== null) stopWatching = startMemoryWatch(pid, limits, () => kill('memory'))
     const answer = await ask(current, request)
     if (killed === null && answer !== null) return answer
     await confined.ended
     if (killed === 'stop') return answer ?? STOPPED
-    throw killed === null ? await explainEnd(current) : failed(`did not answer within ${CALL_TIMEOUT_MS / 1000} s`)
+    throw killed === null ? await explainEnd(current) : failed(KILLED[killed])
   } catch (error) {
     confined.kill() // whatever it was, this one is not asked again
     await confined.ended
     throw error
   } finally {
+    stopWatching()
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
   }
 }
+
+const KILLED = { timeout: `did not answer within ${CALL_TIMEOUT_MS / 1000} s`, memory: 'used too much memory' } as const
 
 const STOPPED: FileAnswer = { kind: 'failed', message: 'stopped' }
 const TOO_LARGE: FileAnswer = { kind: 'failed', message: `the input is over ${INPUT_CHARACTERS_MAX} characters` }

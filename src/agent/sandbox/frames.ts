@@ -7,11 +7,10 @@ const HEADER_BYTES = 4
 
 /** The largest file content, with every character escaped as \uXXXX. */
 export const REQUEST_BYTES_MAX = 64 * 1024 * 1024
-/** The longest list of the longest paths; whoever sends more than that is not our worker any more. */
-export const ANSWER_BYTES_MAX = 8 * 1024 * 1024
-
 /** What one search may find, lines or files. */
 export const SEARCH_MATCHES_MAX = 1000
+/** As many paths of 4 KiB, with every character escaped; whoever sends more than that is not our worker any more. */
+export const ANSWER_BYTES_MAX = 32 * 1024 * 1024
 
 /** @throws {RangeError} when the document is longer than the reader will take. */
 export const encodeFrame = (document: unknown, bytesMax: number): Uint8Array => {

@@ -28,13 +28,24 @@ export const startWatchdog = ({
 }): (() => void) => {
   const before = readDisk(workspace)
   const look = () => {
-    if (treeBytes(pid) > limits.treeBytesMax || machineMemoryBytes() < limits.machineMemoryBytesMin) onBreach('memory')
+    if (isOutOfMemory(pid, limits)) onBreach('memory')
     const breach = diskBreach(before, readDisk(workspace), { limits, room })
     if (breach !== null) onBreach(breach)
   }
   const timer = setInterval(look, INTERVAL_MS)
   return () => clearInterval(timer)
 }
+
+/** The same for memory alone. */
+export const startMemoryWatch = (pid: number, limits: MemoryLimits, onBreach: () => void): (() => void) => {
+  const timer = setInterval(() => isOutOfMemory(pid, limits) && onBreach(), INTERVAL_MS)
+  return () => clearInterval(timer)
+}
+
+type MemoryLimits = Pick<SandboxLimits, 'treeBytesMax' | 'machineMemoryBytesMin'>
+
+const isOutOfMemory = (pid: number, { treeBytesMax, machineMemoryBytesMin }: MemoryLimits): boolean =>
+  treeBytes(pid) > treeBytesMax || machineMemoryBytes() < machineMemoryBytesMin
 
 type Disk = { readonly freeBytes: number; readonly freeFiles: number }
 
@@ -89,7 +100,8 @@ const childrenOf = (pid: number): number[] => {
   )
 }
 
-const machineMemoryBytes = (): number => fieldOf(readFileSync('/proc/meminfo', 'latin1'), 'MemAvailable') * 1024
+/** None where it cannot be read: a call that nobody can watch must end. */
+const machineMemoryBytes = (): number => fieldOf(readProcess('/proc/meminfo'), 'MemAvailable') * 1024
 
 const fieldOf = (text: string, name: string): number =>
   Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0)

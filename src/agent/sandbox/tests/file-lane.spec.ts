@@ -1,5 +1,14 @@
 import { afterAll, expect, test } from 'bun:test'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describeWhen } from '../../../../test/helpers.ts'
 import type { SandboxOutcome, ToolOperation } from '../../agent.types.ts'
@@ -237,6 +246,14 @@ describeReal('searching', () => {
     })
   })
 
+  test('a thousand paths that are as long and as strange as can be are still an answer', async () => {
+    const name = '\u0001'.repeat(250)
+    const folder = join(home.workspace, 'strange', ...Array<string>(14).fill(name))
+    mkdirSync(folder, { recursive: true })
+    for (let at = 0; at < 1000; at++) writeFileSync(join(folder, `${at}`), '')
+    expect(await run(glob('**', '/workspace/strange'))).toMatchObject({ matches: { length: 1000 }, total: 1000 })
+  })
+
   test('what goes wrong in a search quotes no file', async () => {
     await run(write('/workspace/odd/.gitignore', '{SECRET\n'))
     plant(home, 'odd/closed', 'SECRET')
@@ -282,6 +299,17 @@ describeReal('a file worker that dies', () => {
     expect(answer).toMatchObject({ kind: 'text', text: 'one' })
     await worker.close()
     home.remove()
+  })
+
+  test('because it used too much memory is told so', async () => {
+    const limited = createTestSandbox({ treeBytesMax: 64 * 1024 * 1024 })
+    plant(limited.home, '.gitignore', '{a,b}{c,d}*?[a-z]**/x\n'.repeat(100_000))
+    await expect(limited.run(grep('x'))).rejects.toMatchObject({
+      code: 'SANDBOX_FAILED',
+      message: 'the file worker used too much memory',
+    })
+    expect((await limited.run(read('/workspace/.git'))).kind).toBe('text')
+    await limited.dispose()
   })
 
   test('a stop ends the call in flight and spares the next', async () => {

@@ -57,8 +57,7 @@ describe('replacing text', () => {
         string(),
         string(),
         (before, after, replacement) =>
-          replace(`${before}\u0001${after}`.replaceAll('\u0001', '\u0001'), '\u0001', replacement).text ===
-          `${before}${replacement}${after}`,
+          replace(`${before}\u0001${after}`, '\u0001', replacement).text === `${before}${replacement}${after}`,
       ),
     )
   })
@@ -80,6 +79,12 @@ describe('replacing text', () => {
     ] as const)
       expect(() => replace(text, oldString, newString)).toThrow(Refusal)
   })
+})
+
+test('what would be over the limit of a file is refused before it is put together', () => {
+  const many = { oldString: 'a', newString: 'x'.repeat(1_000_000), replaceAll: true }
+  expect(() => replaceText('a'.repeat(1_000_000), many)).toThrow(Refusal)
+  expect(replaceText('a'.repeat(8), many).text.length).toBe(8_000_000)
 })
 
 describe('requests', () => {

@@ -1,4 +1,5 @@
 import { Refusal } from './refusal.ts'
+import { FILE_BYTES_MAX } from './text-file.ts'
 
 /**
  * Replaces `oldString` literally: once where it occurs exactly once, everywhere with `replaceAll`. An occurrence that
@@ -14,7 +15,11 @@ export const replaceText = (
   if (first === -1) throw new Refusal('old_string does not occur in it')
   if (replaceAll) {
     const pieces = text.split(oldString)
-    return { text: pieces.join(newString), count: pieces.length - 1 }
+    const count = pieces.length - 1
+    // Before it is put together: many occurrences of a long text would fill the memory.
+    const bytes = Buffer.byteLength(text) + count * (Buffer.byteLength(newString) - Buffer.byteLength(oldString))
+    if (bytes > FILE_BYTES_MAX) throw new Refusal(`the content would be over the limit of ${FILE_BYTES_MAX} bytes`)
+    return { text: pieces.join(newString), count }
   }
   if (text.includes(oldString, first + 1))
     throw new Refusal('old_string occurs more than once in it; add lines around it, or set replace_all')

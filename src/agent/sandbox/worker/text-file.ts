@@ -24,21 +24,21 @@ export const readText = (root: WorkspaceRoot, path: string): string => {
   return text
 }
 
+type WriteOptions = { readonly bytesMax?: number; readonly spare?: SpareFile | null }
+
 /**
  * Writes a whole file in one step: a new file takes the old one's place and mode, so a kill leaves the old or the new
  * content, never a part. Not synced to the disk: the commit at the end of the turn is what lasts. @throws {Refusal}
  */
-type WriteLimits = { readonly bytesMax?: number; readonly spare?: SpareFile | null }
-
-export const writeText = (root: WorkspaceRoot, path: string, content: string, limits: WriteLimits = {}): void =>
-  writeBytes(root, path, Buffer.from(content), limits)
+export const writeText = (root: WorkspaceRoot, path: string, content: string, options: WriteOptions = {}): void =>
+  writeBytes(root, path, Buffer.from(content), options)
 
 /** As `writeText`, for a file of any bytes. @throws {Refusal} */
 export const writeBytes = (
   root: WorkspaceRoot,
   path: string,
   bytes: Uint8Array,
-  { bytesMax = FILE_BYTES_MAX, spare = null }: WriteLimits = {},
+  { bytesMax = FILE_BYTES_MAX, spare = null }: WriteOptions = {},
 ): void => {
   if (bytes.length > bytesMax) throw new Refusal(`the content is over the limit of ${bytesMax} bytes`)
   const { folder, name } = root.openParent(path)
