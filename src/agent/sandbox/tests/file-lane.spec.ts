@@ -246,6 +246,13 @@ describeReal('searching', () => {
     })
   })
 
+  test('a line is shown whole, whatever else in it might end one', async () => {
+    plant(home, 'odd-ends', 'plum 10%\rplum 100%\r\nplum\u2028plum\n')
+    expect(await run(grep('plum', '/workspace'))).toMatchObject({
+      matches: [{ hit: '1:plum 10%\rplum 100%' }, { hit: '2:plum\u2028plum' }],
+    })
+  })
+
   test('a thousand paths that are as long and as strange as can be are still an answer', async () => {
     const name = '\u0001'.repeat(250)
     const folder = join(home.workspace, 'strange', ...Array<string>(14).fill(name))

@@ -96,10 +96,10 @@ const runRipgrep = async (
 
 /** Lines without the separator are ripgrep's remarks on binary files. */
 const parseMatches = (output: Buffer, toWorkspacePath: (found: string) => string): Match[] =>
-  [...output.toString('utf8').matchAll(/([^\0\n]*)\0(\d+):(.*)/g)].map(([, found = '', line = '', text = '']) => ({
+  [...output.toString('utf8').matchAll(/([^\0\n]*)\0(\d+):([^\n]*)/g)].map(([, found = '', line = '', text = '']) => ({
     path: toWorkspacePath(found),
     line: Number(line),
-    text,
+    text: text.replace(/\r$/, ''),
   }))
 
 const toFound = (matches: Match[], cut: boolean): Found => {
