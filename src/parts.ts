@@ -7,6 +7,7 @@ import { createSandboxLanes as createLanes, type SandboxLanes } from './agent/sa
 import type { RunConfined, SandboxCheck } from './agent/sandbox/sandbox.types.ts'
 import type { GitEngine } from './agent/workspace/engine.types.ts'
 import { createIsomorphicGit } from './agent/workspace/isomorphic/isomorphic-git.ts'
+import { withSpareEngine } from './agent/workspace/spare-engine.ts'
 import { createSystemGit } from './agent/workspace/system-git.ts'
 import type { Config, Secrets } from './config.ts'
 import type { Clock } from './utils/clock.ts'
@@ -47,11 +48,11 @@ export const createSandboxLanes = (config: Config): SandboxLanes =>
 /** Where the sandbox looks for git. */
 const GIT_PLACES = ['/usr/local/bin/git', '/usr/bin/git', '/bin/git']
 
-/** What keeps the history of the workspace: the git of the machine, or our own where the sandbox can run none. */
+/** What keeps the history of the workspace: the git of the machine, or our own where the sandbox can run none, or it hangs. */
 export const createGitEngine = (config: Config, run: RunConfined, clock: Clock): GitEngine => {
   const { workspace: worktree, gitDir, runtime: runtimeDir } = config.home
   const place = { worktree, gitDir, runtimeDir, run, clock, sharedGroup: config.dropTo?.gid ?? null }
   return GIT_PLACES.some((path) => isConfinedProgram(path, config.dropTo))
-    ? createSystemGit(place)
+    ? withSpareEngine(createSystemGit(place), createIsomorphicGit(place))
     : createIsomorphicGit(place)
 }

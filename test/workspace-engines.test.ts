@@ -3,13 +3,20 @@ import { expect, test } from 'bun:test'
 import { chmodSync, lchownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
+import type { RunConfined } from '../src/agent/sandbox/sandbox.types.ts'
 import { TEST_USER, whyNoSandbox } from '../src/agent/sandbox/tests/sandbox-fixture.ts'
+import type { GitEngine } from '../src/agent/workspace/engine.types.ts'
 import { createIsomorphicGit } from '../src/agent/workspace/isomorphic/isomorphic-git.ts'
+import { withSpareEngine } from '../src/agent/workspace/spare-engine.ts'
 import { createSystemGit } from '../src/agent/workspace/system-git.ts'
 import { openWorkspaceHome, REASON, turnsOf, type WorkspaceHome } from './conformance/workspace-home.ts'
 import { describeWhen } from './helpers.ts'
 
 const reason = await whyNoSandbox()
+/** Far more than git takes for these trees, and far less than the two minutes that the node gives it. */
+const HURRY_MS = 1_500
+/** On a busy machine. */
+const TIMEOUT_MS = 30_000
 const ENGINES = { git: createSystemGit, iso: createIsomorphicGit } as const
 type Name = keyof typeof ENGINES
 
@@ -36,6 +43,36 @@ describeWhen(reason === null, `${reason}`, 'the engines of the workspace', () =>
     expect(home.ownerGit('log', '--format=%s').split('\n')).toHaveLength(11)
     expect(home.faults()).toBe('')
   })
+
+  test.each([
+    ['a FIFO that git takes for its rules', 'mkfifo .gitignore'],
+    ['a FIFO that git takes for its attributes', 'mkfifo dir/.gitattributes; touch dir/new'],
+    ['a FIFO in a nested repository', 'mkdir -p n/.git/objects n/.git/refs; mkfifo n/.git/HEAD; echo 1 >n/f'],
+    ['a pattern that explodes', `echo '${'*a'.repeat(40)}b' >.gitignore; touch ${'a'.repeat(200)}c`],
+  ])(
+    'stand in for each other: git is held up by %s, and nothing is lost',
+    async (_, plant) => {
+      const engines: GitEngine[] = []
+      await using home = await openWorkspaceHome((place) => {
+        const run: RunConfined = (request) => place.run({ ...request, timeoutMs: HURRY_MS })
+        const engine = withSpareEngine(createSystemGit({ ...place, run }), createIsomorphicGit(place))
+        engines.push(engine)
+        return engine
+      })
+      await home.bash('mkdir dir; echo 1 >dir/a')
+      await home.turn('t0')
+      await home.bash(`echo 2 >dir/a; ${plant}`)
+      const { commit } = await home.turn('t1')
+      expect(commit?.files).toContainEqual({ path: 'dir/a', change: 'modified' })
+      expect(await home.repo.diff('t1')).toContain('-1\n+2\n')
+      await home.repo.undo(null)
+      expect(home.tree().get('dir/a')).toBe('file 1\n')
+      expect(engines[0]?.name).toBe('isomorphic-git')
+      await home.bash('rm -rf .gitignore dir/.gitattributes n')
+      expect(home.faults()).toBe('')
+    },
+    TIMEOUT_MS,
+  )
 
   test('give the record back alike when the database is lost', async () => {
     await using home = await openWorkspaceHome(createIsomorphicGit)
