@@ -39,6 +39,9 @@ const SETTINGS = {
   'core.autocrlf': 'false',
   'core.quotePath': 'false',
   'log.showSignature': 'false',
+  // What a Mac or Windows reads as `.git` is stored nowhere, for whoever clones the workspace there.
+  'core.protectHFS': 'true',
+  'core.protectNTFS': 'true',
   // A power cut must not leave a branch that names objects which were never written; one flush per commit.
   'core.fsync': 'committed',
   'core.fsyncMethod': 'batch',

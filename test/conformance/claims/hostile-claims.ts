@@ -87,6 +87,19 @@ export const HOSTILE_CLAIMS: Claims = {
     expect(tree()).toEqual(before)
   },
 
+  'a name that is .git for a Mac or Windows is in no commit, and the rest is': async ({ bash, turn }) => {
+    await bash(
+      `for n in $'.g\\u200cit' $'.GIT\\ufeff' .GIT 'git~1'; do mkdir "$n"; echo x >"$n/config"; done
+       ln -s a $'.git\\u200dmodules'; echo x >$'na\\u200cme'; echo x >good`,
+    )
+    const { commit, leftOut } = await turn('t1')
+    expect(commit?.files.map(({ path }) => path).toSorted()).toEqual(['good', 'na\u200cme'])
+    expect(leftOut.map((path) => path.replace(/\/.*/, '')).toSorted()).toEqual(
+      ['.GIT', '.GIT\ufeff', '.git\u200dmodules', '.g\u200cit', 'git~1'].toSorted(),
+    )
+    await bash('shopt -s dotglob; for n in *; do case $n in .git | good | na*) ;; *) rm -rf "$n" ;; esac; done')
+  },
+
   'ignore rules decide as git says': async ({ bash, turn, ownerGit }) => {
     await bash(
       `printf '%s\\n' '# c' '\\#hash' '*.log' '!keep.log' '/top' 'dir/' 'a/*/b' 'x/**/y' '**/z' 'q?' '[a-c]1' '[!a-c]2' 'sp\\ ' 'tr  ' '\\!bang' '[[:digit:]]9' 'd/**' '!d/in' 'Case' >.gitignore

@@ -22,7 +22,11 @@ export const foldersAbove = (path: string): readonly string[] => {
 // Some systems take `.git.`, `.git ` or `git~1` for `.git`, and git on Linux refuses to store such names for their sake.
 const DOT_GIT = /^(?:\.git|git~1)[ .]*(?:$|[\\:])/i
 const MODULES_LINK = /^(?:\.gitmodules|gitmod~\d)[ .]*(?:$|:)/i
+/** U+200C to 200F, 202A to 202E, 206A to 206F, FEFF: a Mac's file system passes over them (git's utf8.c). */
+const UNSEEN_ON_HFS = /\xe2\x80[\x8c-\x8f\xaa-\xae]|\xe2\x81[\xaa-\xaf]|\xef\xbb\xbf/g
 
 /** Names that no git stores, because elsewhere they would be read as a repository. */
-export const isRefusedName = (name: string, kind: 'file' | 'link'): boolean =>
-  name.split('\\').some((part) => DOT_GIT.test(part)) || (kind === 'link' && MODULES_LINK.test(name))
+export const isRefusedName = (name: string, kind: 'file' | 'link'): boolean => {
+  const seen = name.replaceAll(UNSEEN_ON_HFS, '')
+  return seen.split('\\').some((part) => DOT_GIT.test(part)) || (kind === 'link' && MODULES_LINK.test(seen))
+}

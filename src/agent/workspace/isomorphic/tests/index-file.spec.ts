@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeWhen } from '../../../../../test/helpers.ts'
 import { formatIndex, isSameStamp, parseIndex, stampOf, UNSTAMPED } from '../program/index-file.ts'
-import { isRefusedName } from '../program/paths.ts'
+import { encodePath, isRefusedName } from '../program/paths.ts'
 import { MODE } from '../program/trees.ts'
 
 const LATER_NS = 4_000_000_000n * 1_000_000_000n
@@ -68,13 +68,24 @@ describeWhen(Bun.which('git') !== null, 'there is no git', 'an index of git', ()
   })
 })
 
-test.each(['.git', '.GIT', 'git~1', 'GIT~1', '.git ', '.git...', '.git:stream', 'a\\.git', 'git~1\\x'])(
-  'the name %s is refused, as git refuses it',
-  (name) => expect(isRefusedName(name, 'file')).toBe(true),
-)
+test.each([
+  ...['.git', '.GIT', 'git~1', 'GIT~1', '.git ', '.git...', '.git:stream', 'a\\.git', 'git~1\\x'],
+  ...['.g\u200cit', '\u202e.GIT', '.git\ufeff', '.gi\u206ft'],
+])('the name %s is refused, as git refuses it', (name) => expect(isRefusedName(encodePath(name), 'file')).toBe(true))
 
 test('other names are not refused', () => {
-  for (const name of ['.gitignore', 'git', '.gitx', 'git~2', 'x.git', '.gitmodules', '...', ' .git'])
-    expect(isRefusedName(name, 'file')).toBe(false)
-  expect(isRefusedName('.gitmodules', 'link')).toBe(true)
+  for (const name of [
+    '.gitignore',
+    'git',
+    '.gitx',
+    'git~2',
+    'x.git',
+    '.gitmodules',
+    '...',
+    ' .git',
+    '\u200c',
+    '.g\u0131t',
+  ])
+    expect(isRefusedName(encodePath(name), 'file')).toBe(false)
+  for (const name of ['.gitmodules', '.git\u200dmodules']) expect(isRefusedName(encodePath(name), 'link')).toBe(true)
 })
