@@ -27,7 +27,7 @@ type Limit = {
 }
 
 /** By the owner's name for it, in the order in which they are shown. */
-const LIMITS: Readonly<Record<string, Limit>> = {
+const ROWS = {
   wall: {
     ...{ field: 'wallMsMax', unit: 'milliseconds', fallback: 10 * MINUTE_MS, min: SECOND_MS, max: 10 * MINUTE_MS },
     meaning: 'the longest time-out that a call may ask for',
@@ -101,14 +101,20 @@ const LIMITS: Readonly<Record<string, Limit>> = {
     ...{ field: 'machineMemoryBytesMin', unit: 'bytes', fallback: 256 * MIB, min: 64 * MIB, max: 1024 * GIB },
     meaning: 'a call is ended while the machine has less than this',
   },
-}
+} as const satisfies Readonly<Record<string, Limit>>
 
-const fromFields = (value: (limit: Limit, name: string) => number): SandboxLimits =>
-  // Every field of SandboxLimits has its row: a test holds that.
-  Object.fromEntries(Object.entries(LIMITS).map(([name, limit]) => [limit.field, value(limit, name)])) as SandboxLimits
+const LIMITS: Readonly<Record<string, Limit>> = ROWS
+type Field = (typeof ROWS)[keyof typeof ROWS]['field']
+
+/** One number for each row; a field of SandboxLimits without one would not compile. */
+const fromRows = (value: (limit: Limit, name: string) => number): SandboxLimits =>
+  Object.fromEntries(Object.entries(LIMITS).map(([name, limit]) => [limit.field, value(limit, name)])) as Record<
+    Field,
+    number
+  >
 
 /** The limits where the owner has set none. */
-export const SANDBOX_LIMITS: SandboxLimits = fromFields(({ fallback }) => fallback)
+export const SANDBOX_LIMITS: SandboxLimits = fromRows(({ fallback }) => fallback)
 
 const SCALES: Readonly<Record<Unit, Readonly<Record<string, number>>>> = {
   bytes: { '': 1, B: 1, KiB: KIB, MiB: MIB, GiB: GIB },
@@ -135,7 +141,7 @@ export const parseSandboxLimits = (text: string): ParsedLimits => {
     else given.set(name.trim(), parsed)
   }
   if (faults.length > 0) return { ok: false, faults }
-  return { ok: true, limits: fromFields(({ fallback }, name) => given.get(name) ?? fallback) }
+  return { ok: true, limits: fromRows(({ fallback }, name) => given.get(name) ?? fallback) }
 }
 
 /** The number, in the limit's own unit, or what is wrong with it. */
