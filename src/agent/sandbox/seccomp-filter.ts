@@ -52,6 +52,9 @@ const AF_NETLINK = 16
 const SOCK_TYPE_MASK = 0xf // the rest is SOCK_NONBLOCK and SOCK_CLOEXEC
 const SOCK_STREAM = 1
 const SOCK_DGRAM = 2
+const DEFAULT_PROTOCOL = 0
+const IPPROTO_TCP = 6
+const IPPROTO_UDP = 17
 const NETLINK_ROUTE = 0
 const TIOCSTI = 0x5412 // types into the terminal
 const TIOCLINUX = 0x541c
@@ -128,29 +131,7 @@ const whichArguments = (lane: SandboxLane): Line[] => [
   loadArgument(0),
   ifAnyBit(CLONE_NEW_NAMESPACE, 'eperm', 'allow'),
 
-  label('socketpair'),
-  loadArgument(0),
-  ifEqual(AF_UNIX, 'allow', 'eperm'),
-
-  // A network namespace does not confine every family (AF_VSOCK reaches the hypervisor), so the families are listed.
-  label('socket'),
-  loadArgument(0),
-  ifEqual(AF_UNIX, 'allow'), // reaches only sockets that are visible in the own namespaces
-  ...(lane === 'bash'
-    ? [
-        ifEqual(AF_INET, 'inet'),
-        ifEqual(AF_INET6, 'inet'),
-        ifEqual(AF_NETLINK, 'netlink', 'eperm'),
-        label('inet'),
-        loadArgument(1),
-        mask(SOCK_TYPE_MASK),
-        ifEqual(SOCK_STREAM, 'allow'),
-        ifEqual(SOCK_DGRAM, 'allow', 'eperm'),
-        label('netlink'), // getifaddrs needs the routing protocol
-        loadArgument(2),
-        ifEqual(NETLINK_ROUTE, 'allow', 'eperm'),
-      ]
-    : [go('eperm')]),
+  ...whichSocket(lane),
 
   label('ioctl'),
   loadArgument(1),
@@ -191,6 +172,37 @@ const whichArguments = (lane: SandboxLane): Line[] => [
   loadArgument(1),
   label('mode'),
   ifAnyBit(SET_ID_BITS, 'eperm', 'allow'),
+]
+
+const whichSocket = (lane: SandboxLane): Line[] => [
+  label('socketpair'),
+  loadArgument(0),
+  ifEqual(AF_UNIX, 'allow', 'eperm'),
+
+  // A network namespace does not confine every family (AF_VSOCK reaches the hypervisor), so the families are listed.
+  label('socket'),
+  loadArgument(0),
+  ifEqual(AF_UNIX, 'allow'), // reaches only sockets that are visible in the own namespaces
+  ...(lane === 'bash'
+    ? [
+        ifEqual(AF_INET, 'inet'),
+        ifEqual(AF_INET6, 'inet'),
+        ifEqual(AF_NETLINK, 'netlink', 'eperm'),
+        label('inet'),
+        loadArgument(1),
+        mask(SOCK_TYPE_MASK),
+        ifEqual(SOCK_STREAM, 'protocol'),
+        ifEqual(SOCK_DGRAM, 'protocol', 'eperm'),
+        label('protocol'), // the others (SCTP, MPTCP, SMC, UDP-Lite, ping) are as wide as the families
+        loadArgument(2),
+        ifEqual(DEFAULT_PROTOCOL, 'allow'),
+        ifEqual(IPPROTO_TCP, 'allow'),
+        ifEqual(IPPROTO_UDP, 'allow', 'eperm'),
+        label('netlink'), // getifaddrs needs the routing protocol
+        loadArgument(2),
+        ifEqual(NETLINK_ROUTE, 'allow', 'eperm'),
+      ]
+    : [go('eperm')]),
 ]
 
 const answers: readonly Line[] = [

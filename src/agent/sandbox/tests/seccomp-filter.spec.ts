@@ -96,6 +96,12 @@ describe.each([['x64'], ['arm64']] as const)('the filter on %s', (architecture: 
     expectCall('socket', [2, 2 | 0o2004000, 0], ALLOW) // SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK
     expectCall('socket', [2, 3, 0], EPERM) // SOCK_RAW
     expectCall('socket', [10, 5, 0], EPERM)
+    for (const [type, protocol] of [
+      [1, 6],
+      [2, 17],
+    ] as const)
+      expectCall('socket', [2, type, protocol], ALLOW)
+    for (const protocol of [1, 58, 132, 136, 256, 262]) expectCall('socket', [10, 1, protocol], EPERM)
     expectCall('socket', [16, 3, 9], EPERM) // NETLINK_AUDIT
   })
 

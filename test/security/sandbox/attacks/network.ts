@@ -97,7 +97,12 @@ export const NETWORK_ATTACKS: readonly Attack[] = [
       socket(2, 1, 132),
       socket(2, 5, 132),
       socket(2, 6, 33),
-      socket(2, 3, 136),
+      socket(2, 2, 136),
+      socket(2, 1, 262),
+      socket(10, 1, 262),
+      // SMC and ping, beside them
+      ...[2, 10].flatMap((family) => [socket(family, 1, 256), socket(family, 2, 1), socket(family, 2, 58)]),
+      'call([41, 198], 2, 1, 262n | (1n << 32n))',
     ),
     'high bits in the family hide nothing': 'call([41, 198], 40n | (1n << 32n), 1, 0)',
     'a socket pair of another family is not made': 'call([53, 199], 40, 1, 0, ints(0, 0))',
