@@ -11,7 +11,6 @@ import { createSandboxLanes, type SandboxLanes } from '../../../src/agent/sandbo
 import type { SandboxLimits } from '../../../src/agent/sandbox/sandbox.types.ts'
 import { asText, permit, TEST_USER } from '../../../src/agent/sandbox/tests/sandbox-fixture.ts'
 import { createFixture, type Fixture } from '../../../src/agent/workspace/tests/workspace-fixture.ts'
-import { NodeError } from '../../../src/utils/node-error.ts'
 import { temporaryHome } from '../../run-plaited.ts'
 import type { Attack, Scene, Verdict } from './attack.types.ts'
 import { createHost, type Host, randomWord } from './outside.ts'
@@ -95,11 +94,7 @@ const judge = async (stage: Stage, attack: Attack, once: Once): Promise<Verdict>
   const before = host.observe()
   const faults: string[] = []
   try {
-    const finding = await attack.attempt(scene).catch(async (error: unknown) => {
-      // Another attack may just have closed the workspace to everybody; the node mends that for the next call.
-      if (!(error instanceof NodeError && error.code === 'SANDBOX_FAILED')) throw error
-      return attack.attempt(scene)
-    })
+    const finding = await attack.attempt(scene)
     if (finding !== null) faults.push(finding)
   } catch (error) {
     faults.push(`not tried: ${error instanceof Error ? error.message : error}`)
