@@ -23,7 +23,9 @@ type Name = keyof typeof ENGINES
 const over = (home: WorkspaceHome, name: Name) => home.reopen({ engine: ENGINES[name] })
 
 describeWhen(reason === null, `${reason}`, 'the engines of the workspace', () => {
-  test('take turns in one home, and each sees nothing to commit after the other', async () => {
+  const slow = (name: string, claim: () => Promise<void>) => test(name, claim, TIMEOUT_MS)
+
+  slow('take turns in one home, and each sees nothing to commit after the other', async () => {
     await using home = await openWorkspaceHome(createSystemGit)
     const names: readonly Name[] = ['git', 'iso', 'git', 'iso']
     for (const [index, name] of names.entries()) {
@@ -92,7 +94,7 @@ describeWhen(reason === null, `${reason}`, 'the engines of the workspace', () =>
     expect(second).toEqual(first)
   })
 
-  test('give any tree back as it was, whichever commits and whichever takes back', async () => {
+  slow('give any tree back as it was, whichever commits and whichever takes back', async () => {
     const states = fc.array(fileTree, { minLength: 2, maxLength: 3 })
     const engines = fc.array(fc.constantFrom<Name>('git', 'iso'), { minLength: 8, maxLength: 8 })
     await fc.assert(

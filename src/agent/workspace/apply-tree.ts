@@ -21,6 +21,8 @@ const EXIT_PUT_BACK = 23
 const EXIT_NO_MERGE = 24
 const EXIT_NO_FILE = 25
 const EXIT_SAME = 26
+/** Enough to see what stands in the way. */
+const PATHS_SHOWN_MAX = 20
 
 // From $main and $tree, stdin: message. Prints the new commit, the raw changes and their summary.
 const APPLY = `
@@ -42,6 +44,16 @@ put_back() {
   exit ${EXIT_PUT_BACK}
 }
 
+# A folder makes room for a file when git sees nothing in it; git does not see a FIFO, or a \`.git\` that is no repository.
+unseen=$(differing AT | xargs -0 -r sh -c 'for path do
+  if [ -d "$path" ] && [ ! -L "$path" ]; then
+    find "./$path" \\( -name .git -o ! -type f ! -type d ! -type l \\) -print -prune || printf "%s\\n" "$path"
+  fi
+done' sh)
+if [ -n "$unseen" ]; then
+  printf '%s\\n' "$unseen" | head -n ${PATHS_SHOWN_MAX} >&2
+  exit ${EXIT_IN_THE_WAY}
+fi
 # The rehearsal finds changed and unknown files in the way. The fast-forward finds ignored ones too, before it writes;
 # read-tree would overwrite those.
 git read-tree -m -u --dry-run "$main" "$tree" || exit ${EXIT_IN_THE_WAY}

@@ -72,6 +72,28 @@ export const HOSTILE_CLAIMS: Claims = {
     expect(home.read('pipe')).toBe('1\n')
   },
 
+  'undo deletes nothing that no commit holds, whatever stands in the place of a file': async (home) => {
+    await home.bash('echo 1 >a')
+    await home.turn('t1')
+    await home.bash('rm a')
+    await home.turn('t2')
+    for (const plant of [
+      'mkfifo a/kept',
+      'mkdir a/.git; echo x >a/.git/kept',
+      'mkdir a/b; echo x >a/b/.git',
+      'mkdir a/b a/b/.git; mkfifo a/b/.git/kept',
+      'echo x >a/kept; chmod 0 a/kept',
+      'mkdir a/b; echo x >a/b/kept; chmod 0 a/b',
+    ]) {
+      const before = await home.bash(`mkdir a; ${plant}; find a 2>&1 | sort`)
+      await expect(home.repo.undo(null)).rejects.toMatchObject({ code: 'WORKSPACE_CONFLICT' })
+      expect(await home.bash('find a 2>&1 | sort')).toBe(before)
+      await home.bash('chmod -R u+rwX a; rm -r a')
+    }
+    await home.repo.undo(null)
+    expect(home.read('a')).toBe('1\n')
+  },
+
   'names of any bytes and paths of 4 KB are committed and undone': async ({ repo, bash, turn, tree, ownerGit }) => {
     await bash(
       `touch ./-dash ':(top)magic' '*' $'tab\\tquote"\\\\' $'new\\nline' 'ünïcødé 🦊' $'bad\\xff\\xfename' ' ' '~' 'a b ' '...'

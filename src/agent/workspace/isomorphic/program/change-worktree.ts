@@ -143,12 +143,17 @@ const isFreeAt = async (tools: Tools, path: string, going: ReadonlySet<string>):
 }
 
 const goesWhole = async (tools: Tools, folder: string, going: ReadonlySet<string>): Promise<boolean> => {
-  for (const name of await tools.worktree.inFolder(folder, namesIn)) {
-    const path = joinPath(folder, name)
-    if (going.has(path)) continue
-    if ((await stateAt(tools, path)) !== 'folder' || !(await goesWhole(tools, path, going))) return false
+  try {
+    for (const name of await tools.worktree.inFolder(folder, namesIn)) {
+      const path = joinPath(folder, name)
+      if (going.has(path)) continue
+      if ((await stateAt(tools, path)) !== 'folder' || !(await goesWhole(tools, path, going))) return false
+    }
+    return true
+  } catch (error) {
+    if (isSystemError(error)) return false // what cannot be looked into cannot be known to go
+    throw error
   }
-  return true
 }
 
 /** Writes content under a name of our own, which the git dir's excludes know, at the top of the worktree. */
