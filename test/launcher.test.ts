@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { PROGRAM_FOLDERS } from '../src/agent/sandbox/find-programs.ts'
 import { describeWhen, projectRoot } from './helpers.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'plaited launcher '))
@@ -317,13 +318,29 @@ mkdir -p "$2/node_modules/bun/bin" && ln -s ${JSON.stringify(process.execPath)} 
 })
 
 describe('a missing bubblewrap', () => {
-  test('is told with its mend and does not keep the command from starting', async () => {
+  /** Looks in a folder of the test instead of those of the system, which are the node's own list. */
+  const createCheckoutThatLooksIn = async (folder: string): Promise<string> => {
     const root = await createCheckout()
-    const path = await createPath()
-    rmSync(join(path, 'bwrap'))
-    const result = await launch(join(root, 'bin/plaited'), { path, args: ['chat'] })
+    const script = await Bun.file(join(root, 'bin/plaited')).text()
+    const looked = `for folder in ${PROGRAM_FOLDERS.join(' ')}; do`
+    expect(script).toContain(looked)
+    await Bun.write(join(root, 'bin/plaited'), script.replace(looked, `for folder in '${folder}'; do`))
+    return root
+  }
+
+  test('is told with its mend and does not keep the command from starting, though one is on PATH', async () => {
+    const root = await createCheckoutThatLooksIn(createFolder())
+    const result = await launch(join(root, 'bin/plaited'), { args: ['chat'] })
     expect(result.exitCode).toBe(7)
     expect(result.stderr).toContain('bubblewrap is missing')
     expect(result.stderr).toContain('apt-get install bubblewrap')
+  })
+
+  test('is one that the node does not find: PATH says nothing about it', async () => {
+    const path = await createPath()
+    const root = await createCheckoutThatLooksIn(path)
+    const elsewhere = await createPath()
+    rmSync(join(elsewhere, 'bwrap'))
+    started(await launch(join(root, 'bin/plaited'), { path: elsewhere, args: ['chat'] }))
   })
 })

@@ -4,8 +4,8 @@ import { firstUnreachable, READ, SEARCH } from './reachability.ts'
 import type { SandboxUser } from './sandbox.types.ts'
 import type { SeccompArchitecture } from './seccomp-filter.ts'
 
-/** Not the caller's PATH: a program found there would run outside of everything that this folder builds. */
-const PROGRAM_FOLDERS = ['/usr/bin', '/usr/local/bin', '/bin']
+/** Not the caller's PATH: a program found there would run outside of everything that this folder builds. bin/plaited, too. */
+export const PROGRAM_FOLDERS = ['/usr/bin', '/usr/local/bin', '/bin']
 
 /** @throws {NodeError} SANDBOX_UNAVAILABLE when no folder of the system has the program. */
 export const requireProgram = (name: string, debianPackage: string): string => {
