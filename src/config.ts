@@ -34,9 +34,9 @@ const LOCAL_PROVIDER = 'cli'
 
 /** What the owner most likely meant, for the hint. */
 const namespacedForm = (id: string): string => {
-  if (/^\d+$/.test(id)) return `a bare number could be of any provider; write github:${id} or telegram:${id}`
+  if (/^\d+$/.test(id)) return `must name its provider: github:${id} or telegram:${id}, not the number alone`
   if (id.includes('@') && !id.includes(':'))
-    return 'an e-mail address is nobody’s proof; write atproto:did:..., github:123'
+    return 'must not be an e-mail address, which proves nothing: write atproto:did:... or github:123'
   return 'must name its provider: atproto:did:..., github:123'
 }
 
@@ -255,11 +255,18 @@ const readAdapterVariables = (
   return { settings, secrets }
 }
 
-/** Where the home is, without looking into it. @throws {NodeError} USAGE when `--home` is empty. */
+/** Stands for bytes that are no UTF-8 in what Bun hands on: the folder that was meant cannot be named any more. */
+const NO_UTF8 = '\u{fffd}'
+
+/** Where the home is, without looking into it. @throws {NodeError} USAGE or CONFIG_INVALID when it names no folder. */
 export const readHome = (given: string | undefined, environment: Environment = process.env): Home => {
   if (given === '') throw new NodeError('USAGE', '--home names no folder', { hint: 'is a variable empty?' })
   const asked = given ?? emptyToAbsent(environment['PLAITED_HOME']) ?? defaultHome()
-  return homePaths(withoutLinks(resolve(callerFolder(environment), asked)))
+  const path = resolve(callerFolder(environment), asked)
+  if (!path.includes(NO_UTF8)) return homePaths(withoutLinks(path))
+  throw new NodeError('CONFIG_INVALID', `the name of the home, ${path}, is not UTF-8`, {
+    hint: 'name a folder with --home, or in PLAITED_HOME, whose whole path is UTF-8',
+  })
 }
 
 /** One home has one name, whichever link leads to it; what does not exist yet is taken as it is called. */

@@ -1,6 +1,6 @@
 /** Bad input and bad surroundings: one clear message, the next step, the right exit code, and nothing lost. */
 import { describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeWhen } from './helpers.ts'
 import { isRoot, launcher, plaited, run, startPlaited, temporaryHome } from './run-plaited.ts'
@@ -240,6 +240,25 @@ describe('surroundings', () => {
     using home = temporaryHome()
     writeFileSync(join(home.path, 'file'), '')
     expectFault(await chat(join(home.path, 'file/home')), 78, /cannot use/)
+  })
+
+  test('a home where the system takes no folders is refused', async () => {
+    expectFault(await plaited(['status', '--home', '/proc']), 78, /cannot use \/proc: no folder can be made/)
+  })
+
+  test('a home whose name is not UTF-8 is refused by name, and no other folder made in its place', async () => {
+    using home = temporaryHome()
+    const script = `"$1" status --home "$2/$(printf 'a\\377')"`
+    expectFault(await run(['sh', '-c', script, 'sh', launcher, home.path]), 78, /home-\w+\/a\ufffd, is not UTF-8/)
+    expect(readdirSync(home.path)).toEqual([])
+  })
+
+  test('a home in the workspace of another is refused, whichever link leads there', async () => {
+    using home = temporaryHome()
+    await chat(home.path)
+    const link = join(home.path, 'link')
+    symlinkSync(join(home.path, 'workspace'), link)
+    expectFault(await plaited(['status', '--home', join(link, 'inner')]), 78, /lies in the workspace of another home/)
   })
 
   test('a damaged database is kept and named', async () => {

@@ -115,7 +115,7 @@ describe('the configuration', () => {
   })
 
   test('says in which form an owner is named', () => {
-    expect(faultOf(() => read({ OWNER_ID: 'me@example.org' })).message).toContain('atproto:did:..., github:123')
+    expect(faultOf(() => read({ OWNER_ID: 'me@example.org' })).message).toContain('atproto:did:... or github:123')
     expect(faultOf(() => read({ OWNER_ID: '123' })).message).toContain('github:123 or telegram:123')
     expect(read({ OWNER_ID: 'github:123' }).config.ownerId).toBe('github:123')
     expect(read({ OWNER_ID: 'did:plc:abc' }).config.ownerId).toBe('atproto:did:plc:abc')

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeWhen } from '../../test/helpers.ts'
@@ -87,6 +97,39 @@ describe('a home', () => {
     withHome((home) => {
       mkdirSync(home.state, { recursive: true })
       expect(() => prepareHome(home, null)).toThrow(expect.objectContaining({ code: 'HOME_UNUSABLE' }))
+    })
+  })
+})
+
+describe('a home in the workspace of another one', () => {
+  test('is refused at every depth, also as that workspace itself', () => {
+    withHome((outer) => {
+      prepareHome(outer, null)
+      mkdirSync(join(outer.workspace, 'sub'), { recursive: true })
+      for (const root of [outer.workspace, join(outer.workspace, 'new'), join(outer.workspace, 'sub/deep')]) {
+        expect(() => prepareHome(homePaths(root), null)).toThrow(
+          expect.objectContaining({
+            code: 'HOME_UNUSABLE',
+            message: expect.stringContaining(`the workspace of another home, ${outer.root}`),
+            hint: expect.stringContaining(`a folder outside of ${outer.workspace} with --home`),
+          }),
+        )
+      }
+      expect(readdirSync(outer.workspace)).toEqual(['sub'])
+      prepareHome(homePaths(join(outer.root, 'workspace-2')), null)
+    })
+  })
+
+  test('is refused where that workspace is a link to a folder elsewhere', () => {
+    withHome((outer) => {
+      prepareHome(outer, null)
+      const elsewhere = join(outer.root, '..', 'elsewhere')
+      mkdirSync(elsewhere)
+      symlinkSync(elsewhere, outer.workspace)
+      prepareHome(homePaths(join(elsewhere, 'before')), null) // nothing tells that it is a workspace yet
+      writeFileSync(join(elsewhere, '.git'), `gitdir: ${outer.gitDir}\n`)
+      const unusable = expect.objectContaining({ code: 'HOME_UNUSABLE' })
+      expect(() => prepareHome(homePaths(join(elsewhere, 'inner')), null)).toThrow(unusable)
     })
   })
 })
