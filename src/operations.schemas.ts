@@ -86,7 +86,7 @@ export const nodeStatusSchema = z.strictObject({
     .nullable(),
 })
 
-/** One line of `events --json`: a row of the journal. What a payload holds is the affair of its type. */
+/** One of the `events` of `events --json`, a line of `events --follow --json`: a row of the journal. What a payload holds is the affair of its type. */
 export const loggedEventSchema = z.strictObject({
   seq: z.int().positive(),
   at: instant,

@@ -91,7 +91,6 @@ describe('usage', () => {
     [['log', '--limit=0'], /--limit/],
     [['sandbox', 'dance'], /exec, read, write/],
     [['decide'], /one event/],
-    [['undo', 'frob'], /"frob"/],
     [['doctor', 'frob'], /"frob"/],
     [['status', 'x'], /"x"/],
     [['demo', '--json'], /demo has no --json/],
@@ -136,9 +135,10 @@ describe('usage', () => {
     }
   })
 
-  test('a turn that never was has no diff', async () => {
+  test('a turn that never was has no diff, and nothing of it is taken back', async () => {
     using home = temporaryHome()
     expectFault(await plaited(['diff', 'nope', '--home', home.path]), 1, /no turn "nope"/)
+    expectFault(await plaited(['undo', 'nope', '--home', home.path]), 1, /no turn "nope"/)
     expectFault(await plaited(['events', '--turn', 'nope', '--home', home.path]), 1, /no turn "nope"/)
   })
 

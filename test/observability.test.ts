@@ -41,6 +41,19 @@ const follow = (home: string, ...args: readonly string[]) => {
   }
 }
 
+test('events --json is one document, also before anything has happened, and what it cannot give is one, too', async () => {
+  using home = temporaryHome()
+  const events = async (...args: readonly string[]) =>
+    JSON.parse((await plaited(['events', '--json', '--home', home.path, ...args])).stdout)
+  expect(await events()).toEqual({ events: [] })
+  await plaited(['chat', '--home', home.path], { stdin: 'write a.txt: one\n' })
+  const told: { readonly events: readonly unknown[] } = await events()
+  const types = told.events.map((event) => loggedEventSchema.parse(event).type)
+  expect(types).toContain('turn.end')
+  expect(await events('--after', '999')).toEqual({ events: [] })
+  expect(await events('--turn', 'nope')).toMatchObject({ error: { code: 'TURN_UNKNOWN' } })
+})
+
 const say = (home: string, text: string) => plaited(['chat', '--home', home], { stdin: `${text}\n` })
 
 describe('a running node', () => {

@@ -16,23 +16,35 @@ const FOLLOW_INTERVAL_MS = 250
 /** Characters of a payload shown on a line; `--json` shows all. */
 const PAYLOAD_CHARACTERS_MAX = 160
 
-/** With `--json` one document per line, because `--follow` has no end. It outlives the node: it goes on with the record. */
+/**
+ * With `--json` one document, an event on each of its lines; with `--follow`, which has no end, one document per line.
+ * That outlives the node: it goes on with the record.
+ */
 export const runEvents: RunCommand = async (invocation) => {
   const { io, json, values, signal } = invocation
   const turn = typeof values['turn'] === 'string' ? values['turn'] : null
   const follows = values['follow'] === true
   let after = parseCount(values['after'], { option: '--after', fallback: 0, min: 0, max: Number.MAX_SAFE_INTEGER })
 
+  const isDocument = json && !follows
+  let written = 0
+  const write = (event: LoggedEvent): void => {
+    const line = json ? printableJson(event) : describeEvent(event)
+    io.out(isDocument ? `${written === 0 ? '' : ','}\n${line}` : `${line}\n`)
+    written++
+  }
+
   const print = async (record: NodeRecord): Promise<void> => {
     if (turn !== null && !follows) await requireTurn(record, turn)
-    while (!signal.aborted) {
+    do {
       const events = await record.events({ after, limit: PAGE_ROWS, turn })
-      for (const event of events) io.out(`${json ? printableJson(event) : describeEvent(event)}\n`)
+      if (isDocument && written === 0) io.out('{"events":[') // not before the first page: a fault is a document, too
+      for (const event of events) write(event)
       after = events.at(-1)?.seq ?? after
       if (events.length === PAGE_ROWS) continue
       if (!follows) return
       await systemTiming.wait(FOLLOW_INTERVAL_MS, signal)
-    }
+    } while (!signal.aborted)
   }
 
   do {
@@ -43,6 +55,7 @@ export const runEvents: RunCommand = async (invocation) => {
       await systemTiming.wait(FOLLOW_INTERVAL_MS, signal)
     }
   } while (follows && !signal.aborted)
+  if (isDocument) io.out('\n]}\n')
   return 0
 }
 
