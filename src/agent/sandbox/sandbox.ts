@@ -108,8 +108,9 @@ const runBash = async (
   usage.noteCall()
   if (run.kind === 'failed') return run
   const { outputBytesMax, keptOutputBytesMax: bytesMax } = host.limits
-  const kept =
-    isLong(run) && !signal.aborted ? await keepWhole(files, run, { name: String(decisionSeq), bytesMax, signal }) : null
+  const wasEnded = run.killedBy !== null
+  const keeping = { name: String(decisionSeq), bytesMax, wasEnded, signal }
+  const kept = isLong(run) && !signal.aborted ? await keepWhole(files, run, keeping) : null
   return {
     kind: 'process',
     exitCode: run.exitCode,

@@ -21,11 +21,23 @@ export const isLong = ({ stdout, stderr }: CommandOutput): boolean =>
 export const keepWhole = async (
   files: Pick<FileWorker, 'run'>,
   output: CommandOutput,
-  { name, bytesMax, signal }: { readonly name: string; readonly bytesMax: number; readonly signal: AbortSignal },
+  {
+    name,
+    bytesMax,
+    wasEnded,
+    signal,
+  }: {
+    readonly name: string
+    readonly bytesMax: number
+    /** The command did not end by itself: it would have printed more. */
+    readonly wasEnded: boolean
+    readonly signal: AbortSignal
+  },
 ): Promise<string> => {
   const path = `${WORKSPACE_INSIDE}/.plaited/out/${name}.txt`
   const answer = await files.run({ kind: 'keep', path, content: toText(output), bytesMax }, { signal }).catch(asRefusal)
-  if (answer.kind === 'text') return `All of the output is in ${path}: grep it, or read the part you need.`
+  const what = wasEnded ? 'What it printed until it was ended' : 'All of the output'
+  if (answer.kind === 'text') return `${what} is in ${path}: grep it, or read the part you need.`
   const why = answer.kind === 'failed' ? answer.message : answer.kind
   return `The whole output could not be kept: ${why}. Send it to a file of your own.`
 }

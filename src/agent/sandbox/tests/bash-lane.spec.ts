@@ -210,6 +210,7 @@ describeReal('the end of a call', () => {
     const flood = await bash('yes')
     expect(flood).toMatchObject({ exitCode: null, truncated: true, killedBy: 'output' })
     expect(flood.stdout.length).toBeWithin(99_000, 100_001)
+    expect(flood.notes.join()).toContain('What it printed until it was ended is in /workspace/')
   })
 
   test('of long output the end is answered and all of it kept, where grep finds it', async () => {

@@ -11,7 +11,7 @@ const keep = async (output: { stdout: string; stderr: string }, answer: () => Pr
     return answer()
   }
   const { signal } = new AbortController()
-  const options = { name: '7', bytesMax: 1000, signal }
+  const options = { name: '7', bytesMax: 1000, wasEnded: false, signal }
   const note = await keepWhole({ run }, { stdout: bytes(output.stdout), stderr: bytes(output.stderr) }, options)
   return { note, asked }
 }
