@@ -28,7 +28,7 @@ export type Inbox = {
   readonly lastOwner: (channel: string) => string | null
   /** How many messages a turn has taken. */
   readonly sizeOfTurn: (turn: string) => number
-  /** Texts among the owner's newest that contain the words, letter for letter, newest first. */
+  /** Texts among the owner's newest that contain the words, which are in lower case and NFC, newest first. */
   readonly mentions: (words: string, limit: number) => readonly string[]
   /** Whether the message has been answered or refused: nothing more will come of it. */
   readonly isOver: (channel: string, messageId: string) => boolean
@@ -45,6 +45,8 @@ export type Inbox = {
 
 /** Messages that are searched for words: the process waits meanwhile, about 6 ms (2026-11-21, on 2 cores). */
 const SEARCHED_MAX = 10_000
+/** SQLite's `lower` leaves what is not ASCII as it is: a text that holds such letters is looked at here. */
+const NOT_ASCII = `'*[^' || char(1) || '-' || char(127) || ']*'`
 
 const COLUMNS = 'channel, message_id as messageId, sender as senderId, text, follow_up as followUp'
 
@@ -77,9 +79,9 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
     `select sender from inbound where channel = ? and state <> 'refused' order by seq desc limit 1`,
   )
   const sizeOfTurn = database.query<{ count: number }, [string]>('select count(*) as count from inbound where turn = ?')
-  const mentions = database.query<{ text: string }, [string, number]>(
+  const mentions = database.query<{ text: string }, [string]>(
     `select text from (select seq, text from inbound where state <> 'refused' order by seq desc limit ${SEARCHED_MAX})
-       where instr(lower(text), ?) > 0 order by seq desc limit ?`,
+       where instr(lower(text), ?) > 0 or text glob ${NOT_ASCII} order by seq desc`,
   )
   const attachments = createAttachments(state)
   const withFiles = (row: Row): InboundMessage => {
@@ -105,7 +107,12 @@ export const createInbox = (state: State, clock: Clock): Inbox => {
     has: (channel, messageId) => has.get(channel, messageId) !== null,
     lastOwner: (channel) => lastOwner.get(channel)?.sender ?? null,
     sizeOfTurn: (turn) => sizeOfTurn.get(turn)?.count ?? 0,
-    mentions: (words, limit) => mentions.all(words, limit).map(({ text }) => text),
+    mentions: (words, limit) =>
+      Iterator.from(mentions.iterate(words))
+        .map(({ text }) => text)
+        .filter((text) => text.normalize('NFC').toLowerCase().includes(words))
+        .take(limit)
+        .toArray(),
     isOver: (channel, messageId) => over.get(channel, messageId) !== null,
     queued: (limit) => queued.all(limit).map(withFiles),
     take: ({ channel, messageId }, turn) => setState('inbox.take', 'taken', turn, channel, messageId),

@@ -40,7 +40,7 @@ const HOST = new RegExp(
 const ALL_DOTS = new RegExp(DOT, 'g')
 const BARE_DOTS = new RegExp(`(?<!\\[)${DOT}`, 'g')
 
-/** Hosts that a text names, in lower case, in the form in which `defuseLinks` asks for them. */
+/** Hosts that a text names, in lower case and NFC, in the form in which `defuseLinks` asks for them. */
 export const hostsIn = (text: string): readonly string[] => [
   ...new Set([
     ...[...text.matchAll(ADDRESS)].map(([, , authority = '']) => hostOf(authority)).filter((host) => host !== ''),
@@ -77,6 +77,7 @@ const hostOf = (authority: string): string => normal(withoutEnd(authority).repla
 
 const normal = (host: string): string =>
   host
+    .normalize('NFC')
     .toLowerCase()
     .replace(ALL_DOTS, '.')
     .replace(/^www\./, '')

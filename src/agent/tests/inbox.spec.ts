@@ -65,6 +65,17 @@ describe('the inbox', () => {
     expect(inbox.mentions('example.com', 9)).toEqual([])
   })
 
+  test('is searched in one normal form, whatever the letters', () => {
+    using store = createTestState()
+    const inbox = createInbox(store.state(), store.clock)
+    const texts = ['at BÜCHER.example', 'at BU\u0308CHER.example', 'at ПРИМЕР.РФ', 'at plain.example']
+    for (const text of texts) inbox.accept({ ...message(text), text })
+    expect(inbox.mentions('bücher.example', 9)).toEqual([texts[1] ?? '', texts[0] ?? ''])
+    expect(inbox.mentions('bücher.example', 1)).toEqual([texts[1] ?? ''])
+    expect(inbox.mentions('пример.рф', 9)).toEqual([texts[2] ?? ''])
+    expect(inbox.mentions('plain.example', 9)).toEqual([texts[3] ?? ''])
+  })
+
   test('never gives out a refused or answered message again, and counts the refused', () => {
     using store = createTestState()
     const inbox = createInbox(store.state(), store.clock)
