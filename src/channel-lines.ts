@@ -70,9 +70,12 @@ export const createChannelLines = (parts: ConversationParts): ChannelLines => {
     },
     poll: async (channel, signal, onTaken) => {
       const { name } = channel
+      let told: ChannelError | undefined
       const store = async (batch: IncomingBatch): Promise<void> => {
         const { taken, linked } = await takeBatch(batchParts, channel, batch, signal)
-        health.works(name, 'poll')
+        if (batch.fault === undefined) health.works(name, 'poll')
+        else if (batch.fault !== told) failed(name, 'poll')(batch.fault)
+        told = batch.fault
         for (const { messageId } of taken) courtesy.ack(channel, messageId)
         onTaken(taken)
         const woken = linked ? [...senders.values()] : [senders.get(name)]

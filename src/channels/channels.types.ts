@@ -6,6 +6,7 @@
 import type { TurnProgress } from '../agent/turn.types.ts'
 import type { Clock } from '../utils/clock.ts'
 import type { Timing } from '../utils/timing.ts'
+import type { ChannelError } from './channel-error.ts'
 
 /** A file that came with a message. What it holds is untrusted data. */
 export type IncomingAttachment = {
@@ -32,6 +33,8 @@ export type IncomingBatch = {
   readonly messages: readonly IncomingMessage[]
   /** Opaque to the core; null: the channel keeps no place, and what was not stored is not delivered again. */
   readonly cursor: string | null
+  /** What keeps a part of the channel from working while the rest does: for the status, in each batch while it lasts. */
+  readonly fault?: ChannelError
 }
 
 export type OutgoingMessage = {

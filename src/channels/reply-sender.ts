@@ -45,8 +45,9 @@ export const createReplySender = (parts: ReplySenderParts, channel: Channel, sig
         backOff.reset()
         continue
       }
+      // That nobody is at a terminal is no fault; an absence with a hint is one that the owner can end.
+      if (outcome.fault !== 'absent' || outcome.hint !== null) parts.onFault(outcome)
       if (outcome.fault === 'absent') return false
-      parts.onFault(outcome)
       void rest(outcome)
       return false
     }

@@ -9,6 +9,44 @@ import { createTestChannel, createTestConversation, OWNER, stalling, type TestCh
 const echo = play(say('an answer'))
 const message = (id: string, text = id, senderId = OWNER) => ({ id, senderId, text })
 
+describe('the status', () => {
+  test('says that nobody is there only where the owner can change that, until a reply arrives again', async () => {
+    await using it = createTestConversation({ answer: echo })
+    const channel = createTestChannel()
+    const end = it.serve(channel)
+    const reason = { state: 'absent', reason: 'the bot is blocked', mend: 'unblock it' }
+    channel.onSend = () => {
+      throw new ChannelError('absent', reason.reason, { hint: reason.mend })
+    }
+    channel.receive('m1', 'm1')
+    while (it.channelFaults.length === 0) await Bun.sleep(1)
+    expect(it.health.list()).toMatchObject([reason])
+    channel.onSend = () => true
+    channel.receive('m2', 'm2')
+    await channel.replyTo('m2')
+    channel.onSend = () => false // as a terminal that was left
+    channel.receive('m3', 'm3')
+    await end()
+    expect(it.health.list()).toMatchObject([{ state: 'ok' }])
+    expect(it.channelFaults).toHaveLength(1)
+  })
+
+  test('names what keeps a part of the channel from working while the rest does, once', async () => {
+    await using it = createTestConversation({ answer: echo })
+    const fault = new ChannelError('auth-failed', 'one chat is left out')
+    const channel = createTestChannel()
+    for (const cursor of ['1', '2']) channel.receiveBatch({ messages: [message(cursor)], cursor, fault })
+    await it.serveAll(channel)
+    expect(channel.sent).toHaveLength(2)
+    expect(it.health.list()).toMatchObject([{ state: 'auth-failed', reason: 'one chat is left out' }])
+    expect(it.channelFaults).toHaveLength(1)
+    const again = createTestChannel()
+    again.receiveBatch({ messages: [], cursor: '3' })
+    await it.serveAll(again, it.restart())
+    expect(it.health.list()).toMatchObject([{ state: 'ok' }])
+  })
+})
+
 describe('a batch', () => {
   test('and its cursor are stored together, or not at all', async () => {
     await using it = createTestConversation({ answer: echo })

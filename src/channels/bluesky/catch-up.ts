@@ -18,6 +18,9 @@ const PAGES_MAX = 200
 /** The owner has no chat with the agent yet; their first message begins it. */
 const NO_CHAT_YET = ['MessagesDisabled', 'NotFollowedBySender', 'RecipientNotFound']
 
+/** Nothing of this chat can be had, whatever is said in the others. */
+const CHAT_CLOSED = ['AccountSuspended', 'BlockedActor', 'BlockedSubject', 'ConvoLocked']
+
 export type CatchUpParts = {
   readonly client: ChatClient
   readonly convos: KnownConvos
@@ -30,16 +33,18 @@ type Options = {
   /** Chats that were never read are read, too. */
   readonly isFirst: boolean
   readonly signal: AbortSignal
+  /** Hears of a chat that is left out, because the service gives nothing of it. */
+  readonly onClosed: (fault: ChannelError) => void
 }
 
 export const catchUp = async function* (
   { client, convos, owners }: CatchUpParts,
-  { from, isFirst, signal }: Options,
+  { from, isFirst, signal, onClosed }: Options,
 ): AsyncGenerator<Progress> {
   const self = await client.self()
   let place = from
   for (const owner of owners()) {
-    const convoId = await openChat(convos, owner)
+    const convoId = await openChat(convos, owner, onClosed)
     const seen = convoId === null ? undefined : place.seen[convoId]
     if (convoId === null || (seen === undefined && !isFirst)) continue
     const isRead = ({ rev, sender, replyTo }: ChatMessage) =>
@@ -82,11 +87,16 @@ const readForward = async function* (client: ChatClient, { convoId, isRead, sign
   yield fresh(newest)
 }
 
-const openChat = async (convos: KnownConvos, owner: string): Promise<string | null> => {
+const openChat = async (convos: KnownConvos, owner: string, onClosed: Options['onClosed']): Promise<string | null> => {
   try {
     return await convos.openWith(owner)
   } catch (error) {
-    if (error instanceof ChannelError && NO_CHAT_YET.includes(errorName(error.cause) ?? '')) return null
-    throw error
+    if (!(error instanceof ChannelError)) throw error
+    const name = errorName(error.cause) ?? ''
+    if (NO_CHAT_YET.includes(name)) return null
+    if (!CHAT_CLOSED.includes(name)) throw error
+    const { fault, message, hint } = error
+    onClosed(new ChannelError(fault, `the chat with ${owner} is left out: ${message}`, { ...(hint && { hint }) }))
+    return null
   }
 }

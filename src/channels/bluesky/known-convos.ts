@@ -14,11 +14,11 @@ export type KnownConvos = {
 
 /** Who is in a direct chat never changes, so each is asked for once. */
 export const createKnownConvos = (client: Pick<ChatClient, 'convo' | 'convoWith' | 'accept'>): KnownConvos => {
-  const partners = new Map<string, string>()
+  const partners = new Map<string, string | null>()
   const remember = ({ id, partner }: Convo): string | null => {
     const [oldest] = partners.keys()
     if (partners.size >= CONVOS_MAX && oldest !== undefined) partners.delete(oldest)
-    if (partner !== null) partners.set(id, partner)
+    partners.set(id, partner)
     return partner
   }
   return {

@@ -27,9 +27,17 @@ export const createPollMessages = (parts: PollMessagesParts) =>
     const { client, clock, pace } = parts
     let place = readPlace(cursor) ?? { log: await startOfLog(client, signal), seen: {} }
     let reconciledAt = Number.NEGATIVE_INFINITY
+    let closed: ChannelError | null = null
     while (!signal.aborted) {
       if (clock.now() - reconciledAt > RECONCILE_EVERY_MS) {
-        place = yield* reconcile(parts, { from: place, isFirst: cursor === null, signal })
+        const reconciled: Reconciled = yield* reconcile(parts, {
+          from: place,
+          isFirst: cursor === null,
+          signal,
+          closed,
+        })
+        place = reconciled.place
+        closed = reconciled.closed
         reconciledAt = clock.now()
       }
       const read = await readOn(parts, place, signal)
@@ -37,26 +45,36 @@ export const createPollMessages = (parts: PollMessagesParts) =>
       place = read.place
       if (read.isForgotten) reconciledAt = Number.NEGATIVE_INFINITY
       if (read.messages.length > 0) pace.stir()
-      if (hasMoved) yield toBatch(read)
+      if (hasMoved) yield toBatch(read, closed)
       if (read.isAtEnd || !hasMoved) await pace.pause(signal)
     }
   }
 
-type Reconciled = { readonly from: Place; readonly isFirst: boolean; readonly signal: AbortSignal }
+type Reconcile = {
+  readonly from: Place
+  readonly isFirst: boolean
+  readonly signal: AbortSignal
+  /** What the last look at the chats has found. */
+  readonly closed: ChannelError | null
+}
+type Reconciled = { readonly place: Place; readonly closed: ChannelError | null }
 
 /** Ends with an empty batch, which tells the core that the service answers, also when nothing is new. */
 const reconcile = async function* (
   parts: PollMessagesParts,
-  { from, isFirst, signal }: Reconciled,
-): AsyncGenerator<IncomingBatch, Place> {
+  { from, isFirst, signal, closed }: Reconcile,
+): AsyncGenerator<IncomingBatch, Reconciled> {
   await parts.reachability.assert(signal)
   let place = from
-  for await (const caught of catchUp(parts, { from, isFirst, signal })) {
+  const found: ChannelError[] = []
+  const onClosed = (fault: ChannelError) => void found.push(fault)
+  for await (const caught of catchUp(parts, { from, isFirst, signal, onClosed })) {
     place = caught.place
-    if (caught.messages.length > 0) yield toBatch(caught)
+    if (caught.messages.length > 0) yield toBatch(caught, closed)
   }
-  yield toBatch({ messages: [], place })
-  return place
+  const [first = null] = found
+  yield toBatch({ messages: [], place }, first)
+  return { place, closed: first }
 }
 
 const startOfLog = async (client: ChatClient, signal: AbortSignal): Promise<string> => {
@@ -87,10 +105,18 @@ const readOn = async (parts: PollMessagesParts, place: Place, signal: AbortSigna
 const takeEvents = async (parts: PollMessagesParts, page: LogPage, from: Place): Promise<Progress> => {
   const messages: IncomingMessage[] = []
   const self = await parts.client.self()
+  /** Chats of this page that the account is not in. Not known for longer: it is in again when somebody writes. */
+  const left = new Set<string>()
+  const partnerIn = async (convoId: string): Promise<string | null> => {
+    if (left.has(convoId)) return null
+    const partner = await parts.convos.partnerIn(convoId)
+    if (partner === null) left.add(convoId)
+    return partner
+  }
   let place = { ...from, log: page.cursor ?? from.log }
   for (const { convoId, message } of page.events) {
     const { did } = message.sender
-    if (did === self || (await parts.convos.partnerIn(convoId)) !== did) continue
+    if (did === self || (await partnerIn(convoId)) !== did) continue
     messages.push(toIncoming(convoId, message))
     if (parts.owners().includes(did)) place = moveSeen(place, convoId, message.rev)
   }

@@ -1,5 +1,6 @@
 /** How far the messages of an account have been read, as the core keeps it. */
 import { z } from 'zod'
+import type { ChannelError } from '../channel-error.ts'
 import type { IncomingBatch, IncomingMessage } from '../channels.types.ts'
 import type { ChatMessage } from './chat-client.schemas.ts'
 import { formatMessageId, formatSubject } from './message-ids.ts'
@@ -18,7 +19,12 @@ export type Place = z.output<typeof placeSchema>
 /** Messages, and the place behind them. */
 export type Progress = { readonly messages: readonly IncomingMessage[]; readonly place: Place }
 
-export const toBatch = ({ messages, place }: Progress): IncomingBatch => ({ messages, cursor: JSON.stringify(place) })
+/** `closed`: a chat of the owner's that cannot be read. */
+export const toBatch = ({ messages, place }: Progress, closed: ChannelError | null): IncomingBatch => ({
+  messages,
+  cursor: JSON.stringify(place),
+  ...(closed !== null && { fault: closed }),
+})
 
 export const readPlace = (cursor: string | null): Place | null =>
   cursor === null ? null : placeSchema.parse(JSON.parse(cursor))
