@@ -272,6 +272,8 @@ describe('doctor on Telegram', () => {
       state: 'fail',
       mend: expect.stringMatching(/bot/),
     })
+    service.fail('getMe', 'unreachable', 1)
+    expect(await channel.examine?.(never)).toMatchObject([{ state: 'fail', mend: expect.stringMatching(/reaches/) }])
     service.fail('getMe', 'auth-failed', 1)
     expect(await channel.examine?.(never)).toMatchObject([{ state: 'fail', mend: expect.stringMatching(/BotFather/) }])
   })

@@ -79,6 +79,9 @@ export type ChannelCheck = {
   readonly mend: string | null
 }
 
+/** A port of this machine, and the variable that says which. */
+export type ListeningPlace = { readonly variable: string; readonly host: string; readonly port: number }
+
 /**
  * A place where the owner talks to the node. Faults are `ChannelError`; any other error counts as `unreachable` with an
  * unknown outcome. Making one touches neither network nor disk.
@@ -114,6 +117,8 @@ export type Channel = {
   readonly react?: (id: string, emoji: string) => Promise<void>
   /** What happens while a message is being answered, for channels that can show it. Must not throw. */
   readonly progress?: (replyTo: string, progress: TurnProgress) => void
+  /** Where it listens while it is polled; `doctor` looks whether it can. */
+  readonly listens?: ListeningPlace
   /** Looks at the service for `doctor`: credentials, permissions, reachability. Does not reject. */
   readonly examine?: (signal: AbortSignal) => Promise<readonly ChannelCheck[]>
   /** Frees what the channel holds, after polling has ended. */

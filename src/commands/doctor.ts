@@ -4,6 +4,7 @@ import { createChannelMemory } from '../agent/channel-memory.ts'
 import { loadRules } from '../agent/constraint-store.ts'
 import { priceOf } from '../agent/model/model-prices.ts'
 import { openStateForReading } from '../agent/persistence.ts'
+import type { ListeningPlace } from '../channels/channels.types.ts'
 import { type Config, modelName, readConfig, readHome } from '../config.ts'
 import { GIT_NAMES } from '../describe.ts'
 import { openChannels } from '../open-channels.ts'
@@ -13,6 +14,7 @@ import { systemClock } from '../utils/clock.ts'
 import { onDisk } from '../utils/disk-fault.ts'
 import { NodeError } from '../utils/node-error.ts'
 import type { Invocation, RunCommand } from './command.types.ts'
+import { examinePort } from './examine-port.ts'
 import { withOperations } from './with-operations.ts'
 
 type Check = {
@@ -48,7 +50,8 @@ const examine = async (invocation: Invocation): Promise<readonly Check[]> => {
   const config = attempt(checks, 'configuration', () => readConfig({ home: invocation.home }).config)
   if (!config) return checks
   checks.push({ name: 'configuration', state: 'ok', detail: config.home.root, mend: null }, examineModel(config))
-  checks.push(...(await examineChannels(invocation)))
+  const channels = await examineChannels(invocation)
+  checks.push(...channels.checks)
   if (existsSync(config.home.constraints)) {
     const rules = attempt(checks, 'rules', () => loadRules(config.home.constraints))
     if (!rules) return checks
@@ -72,6 +75,9 @@ const examine = async (invocation: Invocation): Promise<readonly Check[]> => {
             detail: `decision ${audit.seq}: ${audit.fault}`,
             mend: 'restore data/ from a backup',
           },
+      ...[{ variable: 'PLAITED_PORT', host: config.host, port: config.port }, ...channels.listens].map((place) =>
+        examinePort(place, status.serving ? status.pid : null),
+      ),
       { name: 'node', state: 'ok', detail: status.serving ? `running, pid ${status.pid}` : 'not running', mend: null },
     )
   } catch (error) {
@@ -110,10 +116,13 @@ const examineKeeper = async ({ home }: Config, { signingFault }: NodeStatus): Pr
 }
 
 /** Each configured channel by its own look at its service; what it needs and lacks, when it cannot be made. */
-const examineChannels = async ({ home, signal }: Invocation): Promise<readonly Check[]> => {
+const examineChannels = async ({
+  home,
+  signal,
+}: Invocation): Promise<{ readonly checks: readonly Check[]; readonly listens: readonly ListeningPlace[] }> => {
   const settings = readConfig({ home })
   const { config } = settings
-  if (config.channels.length === 0) return []
+  if (config.channels.length === 0) return { checks: [], listens: [] }
   const state = openStateForReading(config.home.state)
   try {
     const memory = state && createChannelMemory(state, systemClock)
@@ -132,7 +141,8 @@ const examineChannels = async ({ home, signal }: Invocation): Promise<readonly C
         return own.map((check) => ({ name: entry.name, ...check }))
       }),
     )
-    return [...checks.flat(), ...examineOwner(config)]
+    const listens = opened.flatMap((entry) => ('channel' in entry ? (entry.channel.listens ?? []) : []))
+    return { checks: [...checks.flat(), ...examineOwner(config)], listens }
   } finally {
     state?.close()
   }

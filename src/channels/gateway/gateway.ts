@@ -70,6 +70,7 @@ export const createGatewayChannel: ChannelFactory = (environment) => {
     name: 'gateway',
     capabilities: CAPABILITIES,
     identity: () => ({ id: 'gateway' }),
+    listens: { variable: 'GATEWAY_PORT', host: '127.0.0.1', port: parsed.settings.GATEWAY_PORT },
     poll: async function* ({ signal }) {
       listen()
       yield { messages: [], cursor: null } // it listens: that is all there is to be well

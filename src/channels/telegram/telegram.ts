@@ -14,6 +14,7 @@ import { createTelegramApi, type TelegramApi } from './telegram-api.ts'
 import { pollUpdates } from './telegram-updates.ts'
 
 const API_URL = 'https://api.telegram.org'
+const FAULT_MEND = 'wait a little, look whether this machine reaches https://api.telegram.org, and run doctor again'
 const WEBHOOK_MEND =
   'another program receives this bot’s messages by a webhook: make a bot for this node alone with @BotFather'
 const SEEN = '👀'
@@ -103,6 +104,7 @@ const examine = async (api: TelegramApi, signal: AbortSignal): Promise<readonly 
     ]
   } catch (error) {
     const mend = error instanceof ChannelError ? error.hint : null
-    return [{ state: 'fail', detail: error instanceof Error ? error.message : String(error), mend }]
+    const detail = error instanceof Error ? error.message : String(error)
+    return [{ state: 'fail', detail, mend: mend ?? FAULT_MEND }]
   }
 }
