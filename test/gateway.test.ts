@@ -272,6 +272,30 @@ describe('a reply that takes its time', () => {
     expect((await three).body.earlier).toEqual([{ id: one.id, response: 'first' }])
   })
 
+  test('a question is the answer at once; the code comes by the next request, and the reply behind it', async () => {
+    const gateway = serve()
+    const token = await pair(gateway)
+    const pending = gateway.ask(token, 'pay 2 to bob')
+    const asked = await gateway.message(1)
+    const question = { key: 't/q1/1', kind: 'question', to: asked.senderId, replyTo: asked.id } as const
+    const text = 'May I do this?\nAnswer bcdfghjk and I do exactly this, once.'
+    const sent = { ...question, answers: [], text, repeat: false }
+    await gateway.channel.send(sent, new AbortController().signal)
+    const { status, body } = await pending
+    expect([status, body.id, body.status]).toEqual([200, asked.id, 'question'])
+    expect(body.response).toMatch(/Answer bcdfghjk and [\s\S]*POST \/webhook with \{"message": "the code"\}/)
+    const answer = gateway.ask(token, 'bcdfghjk')
+    const code = await gateway.message(2)
+    await gateway.reply(asked, 'paid') // nobody waits for it any more
+    await gateway.reply(code, 'I do it, once.')
+    const earlier = [{ id: asked.id, response: 'paid' }]
+    expect((await answer).body).toEqual({ id: code.id, response: 'I do it, once.', earlier })
+    await gateway.channel.send({ ...sent, key: 't/q2/1' }, new AbortController().signal) // the same turn asks again
+    const later = gateway.ask(token, 'status')
+    await gateway.reply(await gateway.message(3), 'fine')
+    expect((await later).body.earlier).toMatchObject([{ id: asked.id, response: expect.stringContaining('bcdfghjk') }])
+  })
+
   test('a full mailbox refuses further ones, so that it is recorded', async () => {
     const gateway = serve()
     await gateway.listening

@@ -4,7 +4,8 @@
  *
  * A reply that takes too long, or whose asker has hung up, is not lost: the request is answered 202 with the message's id,
  * the turn goes on, and the reply is put into the mailbox of its asker and comes along with the answer to its next
- * request, as `earlier`. What could not be stored is answered 503 and forgotten: asking again is safe then.
+ * request, as `earlier`. A question of the turn is an answer too, with the status `question`: the request is over, the turn
+ * waits for a further one that brings the code, and its reply comes along as `earlier`. What could not be stored is answered 503 and forgotten: asking again is safe then.
  */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
@@ -36,6 +37,10 @@ const REPLY_TIME_MAX_MS = 90_000
 const WAITING_MAX = 32
 const MESSAGE_CHARACTERS_MAX = 100_000
 const DEFAULT_PORT = '42617'
+
+/** Behind a question, for whoever has to answer it by a program. */
+const HOW_TO_ANSWER =
+  'I wait for that code: POST /webhook with {"message": "the code"}, or "no", and the same token. What comes of it follows as "earlier" in the answer to a later request.'
 
 const CAPABILITIES: ChannelCapabilities = {
   ...{ graphemesMax: null, bytesMax: null, markdown: true, links: false, files: false, reactions: false },
@@ -124,9 +129,11 @@ const startGateway = (
   return listener
 }
 
+type Settled = { readonly response: string; readonly status?: 'question' }
+
 type Speaker = {
   /** null: without a reply. */
-  readonly settle: (response: string | null) => void
+  readonly settle: (settled: Settled | null) => void
   isStored: boolean
 }
 
@@ -140,27 +147,27 @@ const createDesk = (mailbox: Mailbox, timing: Timing) => {
     if (!isOpen) return refuse(503, 'closing')
     if (speakers.size >= WAITING_MAX) return refuse(429, 'busy')
     const id = randomUUID()
-    const { promise, resolve } = Promise.withResolvers<string | null>()
+    const { promise, resolve } = Promise.withResolvers<Settled | null>()
     const speaker: Speaker = {
       isStored: false,
-      settle: (reply) => {
+      settle: (outcome) => {
         speakers.delete(id) // with it, so that a reply that comes now goes to the mailbox
-        resolve(reply)
+        resolve(outcome)
       },
     }
     const leave = () => speaker.settle(null)
-    const settled = new AbortController()
-    void timing.wait(REPLY_TIME_MAX_MS, settled.signal).then(leave)
+    const over = new AbortController()
+    void timing.wait(REPLY_TIME_MAX_MS, over.signal).then(leave)
     gone.addEventListener('abort', leave, { once: true })
     speakers.set(id, speaker)
     if (gone.aborted) leave()
     queue.push({ id, senderId, text, followUp: true })
-    const response = await promise
-    settled.abort()
-    if (response === null)
+    const settled = await promise
+    over.abort()
+    if (settled === null)
       return speaker.isStored ? { status: 202, body: { status: 'working', id } } : refuse(503, 'not_taken')
     const earlier = mailbox.take(senderId)
-    return { status: 200, body: { id, response, ...(earlier.length > 0 && { earlier }) } }
+    return { status: 200, body: { id, ...settled, ...(earlier.length > 0 && { earlier }) } }
   }
 
   return {
@@ -175,10 +182,15 @@ const createDesk = (mailbox: Mailbox, timing: Timing) => {
         speaker.isStored = true // the core asks for the next one when this one is
       }
     },
-    reply: ({ key, to, answers, text }: OutgoingMessage): void => {
-      const waiting = answers.flatMap((id) => speakers.get(id) ?? [])
-      for (const speaker of waiting) speaker.settle(text)
-      if (waiting.length === 0) mailbox.put(to, { id: answers[0] ?? key, response: text })
+    reply: ({ key, kind, to, replyTo, answers, text }: OutgoingMessage): void => {
+      const isQuestion = kind === 'question'
+      const settled: Settled = isQuestion
+        ? { status: 'question', response: `${text}\n${HOW_TO_ANSWER}` }
+        : { response: text }
+      const asked = isQuestion && replyTo !== null ? [replyTo] : answers
+      const waiting = asked.flatMap((id) => speakers.get(id) ?? [])
+      for (const speaker of waiting) speaker.settle(settled)
+      if (waiting.length === 0) mailbox.put(to, { id: asked[0] ?? key, response: settled.response })
     },
     close: (): void => {
       isOpen = false
