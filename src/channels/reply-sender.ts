@@ -38,7 +38,7 @@ export const createReplySender = (parts: ReplySenderParts, channel: Channel, sig
   /** The service has asked for it: a message that comes meanwhile is no reason to try earlier. */
   let mustRest = false
 
-  const sendReply = async (reply: Reply): Promise<boolean> => {
+  const sendReply = async (reply: Reply): Promise<'over' | 'absent' | 'failed'> => {
     for (const part of outbox.parts(reply.key, () => layOutReply(reply.text, channel, parts.isNamedHost))) {
       const outcome = await sendPart(reply, part)
       if (outcome === 'over') {
@@ -47,18 +47,25 @@ export const createReplySender = (parts: ReplySenderParts, channel: Channel, sig
       }
       // That nobody is at a terminal is no fault; an absence with a hint is one that the owner can end.
       if (outcome.fault !== 'absent' || outcome.hint !== null) parts.onFault(outcome)
-      if (outcome.fault === 'absent') return false
+      if (outcome.fault === 'absent') return 'absent'
       void rest(outcome)
-      return false
+      return 'failed'
     }
-    return true
+    return 'over'
   }
 
   const sendWaiting = async (): Promise<void> => {
     isWoken = false
     if (mustRest) return
-    for (let waiting = outbox.pending(channel.name); waiting.length > 0; waiting = outbox.pending(channel.name)) {
-      for (const reply of waiting) if (!(await sendReply(reply))) return
+    const absent = new Set<string>() // who cannot be reached holds up nobody else
+    const waiting = () => outbox.pending(channel.name).filter(({ to }) => !absent.has(to))
+    for (let replies = waiting(); replies.length > 0; replies = waiting()) {
+      for (const reply of replies) {
+        if (absent.has(reply.to)) continue
+        const end = await sendReply(reply)
+        if (end === 'failed') return
+        if (end === 'absent') absent.add(reply.to)
+      }
     }
   }
 

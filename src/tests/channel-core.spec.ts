@@ -31,6 +31,18 @@ describe('the status', () => {
     expect(it.channelFaults).toHaveLength(1)
   })
 
+  test('one whom nothing reaches holds up nobody else', async () => {
+    await using it = createTestConversation({ answer: echo })
+    it.links.add('letters', 'test:blocked')
+    const channel = createTestChannel()
+    channel.onSend = ({ to }) => to !== 'test:blocked'
+    channel.receive('m1', 'm1', 'test:blocked')
+    channel.receive('m2', 'm2')
+    await it.serveAll(channel)
+    expect(channel.sent.map(({ replyTo }) => replyTo)).toEqual(['m2'])
+    expect(it.loop.parts.journal.openTurn()).toBeNull()
+  })
+
   test('names what keeps a part of the channel from working while the rest does, once', async () => {
     await using it = createTestConversation({ answer: echo })
     const fault = new ChannelError('auth-failed', 'one chat is left out')
