@@ -16,7 +16,7 @@ export type SupervisedRun = {
  * all, abort, or a breach that `watch` reports (it gets the pid inside and returns how to stop watching).
  */
 export const supervise = async (
-  confined: ConfinedProcess,
+  confined: Omit<ConfinedProcess, 'stdin'>,
   options: {
     readonly timeoutMs: number
     readonly outputBytesMax: number
@@ -51,6 +51,10 @@ export const supervise = async (
       confined.ended,
     ])
     return { exitCode, executed, stdout, stderr, killedBy }
+  } catch (error) {
+    confined.kill() // what nobody can read or watch any more must not go on
+    await confined.ended
+    throw error
   } finally {
     hasEnded = true
     clearTimeout(timer)
