@@ -1,12 +1,12 @@
 /** What the pool makes of sandboxes that are started ahead, and of control groups, which here only write down what they are asked. */
 import { expect, test } from 'bun:test'
-import { chmodSync, existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { describeWhen } from '../../../../test/helpers.ts'
 import { createBashPool } from '../bash-pool.ts'
 import { WORKSPACE_INSIDE } from '../bubblewrap-arguments.ts'
 import type { CallGroups } from '../call-groups.ts'
 import { prepareHost } from '../prepare-host.ts'
-import { createTestHome, descendants, TEST_USER, waitUntilOver, whyNoSandbox } from './sandbox-fixture.ts'
+import { createTestHome, descendants, TEST_USER, takeAway, waitUntilOver, whyNoSandbox } from './sandbox-fixture.ts'
 
 const reason = await whyNoSandbox()
 const signal = new AbortController().signal
@@ -28,7 +28,7 @@ const openPool = async (events: ReturnType<NonNullable<ReturnType<CallGroups['ho
     await pool.close()
     home.remove()
   }
-  return { pool, workspace: home.workspace, held, removed: () => removed, dispose }
+  return { pool, host, workspace: home.workspace, held, removed: () => removed, dispose }
 }
 
 describeWhen(reason === null, `no sandbox on this host: ${reason}`, 'a call in a control group', () => {
@@ -68,11 +68,11 @@ describeWhen(reason === null, `no sandbox on this host: ${reason}`, 'a sandbox t
     ['a short script', 'echo fine'],
     ['one that no pipe takes at once', `echo fine${' '.repeat(200_000)}`],
   ])('and could not be built is replaced by a fresh one: the call does not notice (%s)', async (_, script) => {
-    const { pool, workspace, dispose } = await openPool({ outOfMemory: false, outOfProcesses: false })
-    chmodSync(workspace, 0) // what a command may do while the pool is filled
+    const { pool, host, dispose } = await openPool({ outOfMemory: false, outOfProcesses: false })
+    const bringBack = takeAway(host)
     pool.warm()
     waitUntilOver(descendants())
-    chmodSync(workspace, 0o775)
+    bringBack()
     const run = await pool.run(script, { timeoutMs: 10_000, signal })
     expect(run).toMatchObject({ kind: 'ended', exitCode: 0, stdout: Buffer.from('fine\n') })
     await dispose()

@@ -1,7 +1,18 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PermittedCall, SandboxOutcome, ToolOperation } from '../../agent.types.ts'
+import type { SandboxHost } from '../bubblewrap-arguments.ts'
 import { createSandboxLanes, type SandboxLanes } from '../sandbox.ts'
 import type { SandboxLimits, SandboxMode } from '../sandbox.types.ts'
 
@@ -110,6 +121,15 @@ export const descendants = (pid: number = process.pid): number[] => {
   } catch {
     return []
   }
+}
+
+/**
+ * Takes something away without which no sandbox can be built, and is not looked for before: to every user it is what a
+ * workspace is that a command has just closed. Returns how to bring it back.
+ */
+export const takeAway = ({ etcDir }: Pick<SandboxHost, 'etcDir'>): (() => void) => {
+  renameSync(etcDir, `${etcDir}.away`)
+  return () => renameSync(`${etcDir}.away`, etcDir)
 }
 
 /** Without a turn of the loop, so that nobody who waits for their end has been told of it. */
