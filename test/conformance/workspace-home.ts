@@ -8,6 +8,7 @@ import { createSandboxLanes } from '../../src/agent/sandbox/sandbox.ts'
 import type { RunConfined } from '../../src/agent/sandbox/sandbox.types.ts'
 import { permit, TEST_USER } from '../../src/agent/sandbox/tests/sandbox-fixture.ts'
 import type { GitEngine } from '../../src/agent/workspace/engine.types.ts'
+import { gitOutside } from '../../src/agent/workspace/tests/workspace-fixture.ts'
 import type { CommitRecord, WorkspaceRepo } from '../../src/agent/workspace/workspace.types.ts'
 import { createWorkspaceRepo } from '../../src/agent/workspace/workspace-repo.ts'
 import type { Clock } from '../../src/utils/clock.ts'
@@ -133,20 +134,4 @@ const readTree = (folder: Buffer, below = ''): ReadonlyMap<string, string> => {
     }
   }
   return found
-}
-
-const gitOutside = (folder: string, args: readonly string[]): string => {
-  const env = {
-    PATH: '/usr/local/bin:/usr/bin:/bin',
-    HOME: '/nonexistent',
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_AUTHOR_NAME: 'someone',
-    GIT_AUTHOR_EMAIL: 'someone@example.org',
-    GIT_COMMITTER_NAME: 'someone',
-    GIT_COMMITTER_EMAIL: 'someone@example.org',
-  }
-  const { exitCode, stdout, stderr } = Bun.spawnSync(['git', '-C', folder, ...args], { env, stdin: null })
-  if (exitCode !== 0) throw new Error(`git ${args.join(' ')}: ${stderr.toString()}`)
-  return stdout.toString().trim()
 }

@@ -42,12 +42,12 @@ test('documents come out as they went in, however the stream is cut', async () =
 test('a frame over the limit is refused before it is read', async () => {
   const header = Buffer.alloc(4)
   header.writeUInt32LE(BYTES_MAX + 1)
-  expect(collect([header])).rejects.toBeInstanceOf(RangeError)
+  await expect(collect([header])).rejects.toBeInstanceOf(RangeError)
   expect(() => encodeFrame('x'.repeat(20), 10)).toThrow(RangeError)
 })
 
 test('a body that is not JSON ends the stream with an error', async () => {
-  expect(collect([Buffer.from([3, 0, 0, 0, 0x7b, 0x7b, 0x7b])])).rejects.toBeInstanceOf(SyntaxError)
+  await expect(collect([Buffer.from([3, 0, 0, 0, 0x7b, 0x7b, 0x7b])])).rejects.toBeInstanceOf(SyntaxError)
 })
 
 test('an incomplete last frame is dropped', async () => {

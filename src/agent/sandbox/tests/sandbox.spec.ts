@@ -49,7 +49,7 @@ describeReal('the sandbox as a whole', () => {
     await dispose()
     expect(await sleeping).toMatchObject({ killedBy: 'stop' })
     expect(descendants().filter(isAlive)).toEqual([])
-    expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({ code: 'SANDBOX_FAILED' })
+    await expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({ code: 'SANDBOX_FAILED' })
     await lanes.close()
   })
 
@@ -168,10 +168,10 @@ describeReal('the sandbox as a whole', () => {
     const gitFile = join(home.workspace, '.git')
     const refusal = { code: 'SANDBOX_UNAVAILABLE', message: expect.stringContaining(gitFile) }
     const expectRefusals = async () => {
-      expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject(refusal)
-      expect(lanes.runConfined(request({ argv: ['true'] }))).rejects.toMatchObject(refusal)
+      await expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject(refusal)
+      await expect(lanes.runConfined(request({ argv: ['true'] }))).rejects.toMatchObject(refusal)
       const reading = permit({ kind: 'read', path: '/workspace/a', offset: null, limit: null })
-      expect(lanes.sandbox.run(reading, { signal })).rejects.toMatchObject(refusal)
+      await expect(lanes.sandbox.run(reading, { signal })).rejects.toMatchObject(refusal)
       expect(await lanes.check()).toMatchObject({ available: false, reason: expect.stringContaining(gitFile) })
     }
     renameSync(gitFile, join(home.root, 'moved'))
@@ -190,7 +190,7 @@ describeReal('the sandbox as a whole', () => {
   test('a workspace that is missing is refused with its mend', async () => {
     const home = createTestHome()
     const lanes = createSandboxLanes({ ...home, workspace: join(home.root, 'none'), dropTo: TEST_USER })
-    expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({
+    await expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({
       code: 'WORKSPACE_UNUSABLE',
       hint: expect.stringContaining('mkdir'),
     })
@@ -203,7 +203,7 @@ describeReal('the sandbox as a whole', () => {
     const wrong = TEST_USER === null ? { uid: 10001, gid: 10000 } : null
     for (const dropTo of [wrong, { uid: 0, gid: 0 }]) {
       const lanes = createSandboxLanes({ ...home, dropTo })
-      expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({ code: 'SANDBOX_UNAVAILABLE' })
+      await expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({ code: 'SANDBOX_UNAVAILABLE' })
       await lanes.close()
     }
     home.remove()
@@ -262,7 +262,7 @@ describeWhen(TEST_USER !== null, 'only root becomes another user', 'the user who
     const home = createTestHome()
     chmodSync(home.root, 0o700)
     const lanes = createSandboxLanes({ ...home, dropTo: TEST_USER })
-    expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({
+    await expect(lanes.sandbox.run(echo, { signal })).rejects.toMatchObject({
       code: 'WORKSPACE_UNUSABLE',
       hint: expect.stringContaining(`chmod g+x ${home.root}`),
     })

@@ -148,7 +148,8 @@ export const createOpenedFixture = async (): Promise<Fixture> => {
   return fixture
 }
 
-const gitOutside = (folder: string, args: readonly string[]): string => {
+/** Git as the owner runs it, on no terms of ours. */
+export const gitOutside = (folder: string, args: readonly string[]): string => {
   const env = {
     PATH: '/usr/local/bin:/usr/bin:/bin',
     HOME: '/nonexistent',
