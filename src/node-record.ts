@@ -5,7 +5,6 @@
  */
 import { z } from 'zod'
 import { createCommitRecord } from './agent/commit-record.ts'
-import { loadRules } from './agent/constraint-store.ts'
 import { createDecisionChain, type DecisionChain } from './agent/decision-chain.ts'
 import { createInbox, type Inbox } from './agent/inbox.ts'
 import { createJournal, type Journal } from './agent/journal.ts'
@@ -15,9 +14,8 @@ import { openStateForReading } from './agent/persistence.ts'
 import { createStrangers, type Strangers } from './agent/strangers.ts'
 import { type Config, modelName, type Secrets, secretValues } from './config.ts'
 import { isFrozen } from './freeze.ts'
-import { createSignedDecisions, readRetired } from './node-rules.ts'
+import { createSignedDecisions, describeRecordedRules } from './node-rules.ts'
 import type { NodeStatus, Operations } from './operations.ts'
-import { readRatchet } from './reach-keeper.ts'
 import { systemClock } from './utils/clock.ts'
 import { createRedactor, type Redactor } from './utils/redact.ts'
 
@@ -93,7 +91,7 @@ export const readEvents = (
 
 /**
  * Opens the record of a home for reading; null when the home holds none of this version yet.
- * @throws {NodeError} as `openStateForReading`; its status those of `loadRules`.
+ * @throws {NodeError} as `openStateForReading`.
  */
 export const openNodeRecord = ({
   config,
@@ -119,8 +117,7 @@ export const openNodeRecord = ({
       ...{ state: 'silent', serving: false, pid: null, upSeconds: null, sandbox: { mode: 'unknown' } },
       git: 'unknown',
       ...{ model: modelName(config), scripted: config.model === null },
-      rules: loadRules(config.home.constraints).rules.length,
-      ...{ ratchet: readRatchet(config.home), ruleFaults: null, signingFault: null, retired: readRetired(config.home) },
+      ...{ ...describeRecordedRules(config.home), signingFault: null },
       channels: [],
       ...readRecordedStatus(stores, stores.journal.openTurn(), createRedactor(secretValues(secrets))),
     }),

@@ -4,11 +4,11 @@
  */
 import type { AgentParts } from './agent/agent-parts.types.ts'
 import { type AuditedRules, createAuditedRules } from './agent/audited-rules.ts'
-import { readRuleHistories } from './agent/constraint-store.ts'
+import { loadRules, readRuleHistories } from './agent/constraint-store.ts'
 import type { DecisionChain } from './agent/decision-chain.ts'
 import { createDecisionHeads, type DecisionHeads, type HeadKeeper } from './agent/decision-heads.ts'
 import type { Journal } from './agent/journal.ts'
-import { openLiveRules } from './agent/live-rules.ts'
+import { openLiveRules, rulesOfOwner } from './agent/live-rules.ts'
 import type { Outbox } from './agent/outbox.ts'
 import type { State } from './agent/persistence.ts'
 import { createProposals } from './agent/proposals.ts'
@@ -31,11 +31,13 @@ type Place = { readonly home: Home; readonly state: State; readonly clock: Clock
 
 /** Signs a new home's rules, and audits those of every home. What is wrong with them is told by the gate, by refusing. */
 export const openAuditedRules = async ({ home, state, clock }: Place): Promise<AuditedRules> => {
-  await nodeErrorOf(() => beginHistory(home)) // the audit tells it
+  const anchor = createRuleAnchor(state, clock)
+  // What was audited here before is never begun anew. What goes wrong, the audit tells.
+  if (anchor.read() === null) await nodeErrorOf(() => beginHistory(home))
   return createAuditedRules({
     folder: home.constraints,
     rules: await openLiveRules(home.constraints),
-    anchor: createRuleAnchor(state, clock),
+    anchor,
     ownedByRoot: readRatchet(home) === 'enforced',
   })
 }
@@ -45,17 +47,37 @@ export const describeRules = (
   home: Home,
   rules: AuditedRules,
 ): Pick<NodeStatus, 'rules' | 'ratchet' | 'ruleFaults' | 'retired'> => ({
-  rules: rules.current().rules.length,
+  rules: rulesOfOwner(rules.current()).length,
   ratchet: readRatchet(home),
-  ruleFaults: rules.audit().faults.map(({ what, mend }) => `${what} (${mend})`),
+  ruleFaults: rules.faults().map(({ what, mend }) => `${what} (${mend})`),
   retired: readRetired(home),
 })
 
-/** Rules that a person retired, with why. */
-export const readRetired = (home: Home): NodeStatus['retired'] =>
-  [...readRuleHistories(home.constraints).values()].flatMap(({ retirement }) =>
+/** As `describeRules`, beside a node that does not answer: nothing is audited, but what cannot be read is told. */
+export const describeRecordedRules = (home: Home): ReturnType<typeof describeRules> => {
+  const rest = { ratchet: readRatchet(home), retired: readRetired(home) }
+  try {
+    return { ...rest, rules: loadRules(home.constraints).rules.length, ruleFaults: null }
+  } catch (error) {
+    if (!(error instanceof NodeError)) throw error
+    return { ...rest, rules: 0, ruleFaults: [`${error.message} (${error.hint ?? error.code})`] }
+  }
+}
+
+/** Rules that a person retired, with why; none while they cannot be read, which is told as a fault. */
+const readRetired = (home: Home): NodeStatus['retired'] =>
+  [...readHistories(home).values()].flatMap(({ retirement }) =>
     retirement === null ? [] : [{ rule: retirement.rule, at: retirement.at, reason: retirement.reason }],
   )
+
+const readHistories = (home: Home): ReturnType<typeof readRuleHistories> => {
+  try {
+    return readRuleHistories(home.constraints)
+  } catch (error) {
+    if (error instanceof NodeError) return new Map()
+    throw error
+  }
+}
 
 /** Everything that waits for the owner's word, and what their word does. */
 export const createAsking = ({
@@ -79,7 +101,7 @@ export const createAsking = ({
   const proposals = createProposals({
     ...{ state, journal, clock, decisions, rules: rules.current },
     acceptance: createRuleAcceptance(),
-    fileNames: () => readRuleHistories(home.constraints).keys(),
+    fileNames: () => readHistories(home).keys(),
     add: (rule) => reachKeeper(home).append(rule),
   })
   proposals.settleInterrupted()
@@ -140,6 +162,8 @@ export const createSignedDecisions = (
   }
 }
 
+const KEYS_UNKNOWN = 'the keys that prove it lie beside the rules, where they cannot be read'
+
 /** Without the keeper's own record nothing shows that the chain is whole, so that is a fault, too. */
 const auditDecisions = async ({
   heads,
@@ -153,7 +177,9 @@ const auditDecisions = async ({
   readonly publicKeys: () => readonly string[]
 }): Promise<DecisionAudit> => {
   try {
-    return await heads.verify(decisions, { publicKeys: publicKeys(), last })
+    const keys = publicKeys()
+    if (keys.length === 0 && (await last()) !== null) throw new NodeError('RULES_UNREADABLE', KEYS_UNKNOWN)
+    return await heads.verify(decisions, { publicKeys: keys, last })
   } catch (error) {
     if (!(error instanceof NodeError)) throw error
     const walked = decisions.verify()

@@ -65,8 +65,7 @@ export type NodeOptions = {
 
 /**
  * Takes the home and composes the node; nothing runs yet.
- * @throws {NodeError} HOME_UNUSABLE, HOME_LOCKED, STATE_CORRUPT, DISK_FULL, RULES_UNREADABLE, RULE_ILLEGAL, and those of
- * `WorkspaceRepo`.
+ * @throws {NodeError} HOME_UNUSABLE, HOME_LOCKED, STATE_CORRUPT, DISK_FULL, and those of `WorkspaceRepo`.
  */
 export const createNode = async (options: NodeOptions): Promise<PlaitedNode> => {
   const { config } = options

@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DecisionHead } from './constraint-history/decision-head.ts'
+import { placeFaultOf } from './constraint-history/place-fault.ts'
 import type { Home } from './home.ts'
 import { createKeeperClient, type KeeperClient, processLine, socketLine } from './keeper/keeper-client.ts'
 import { readLastHead } from './keeper/sign-head.ts'
@@ -43,7 +44,13 @@ export const reachKeeper = (home: Home): KeeperClient => {
   if (readRatchet(home) === 'enforced') return createKeeperClient(socketLine(keeperSocket(home)))
   const { constraints, keys, seeds } = keeperFolders(home)
   const folders = ['--constraints', constraints, '--keys', keys, '--seeds', seeds]
-  return createKeeperClient(processLine([process.execPath, ...BUN_FLAGS, KEEPER, ...folders]))
+  const line = processLine([process.execPath, ...BUN_FLAGS, KEEPER, ...folders])
+  return createKeeperClient(async (frame, timeoutMs) => {
+    // A keeper without a key would take a home without rules for a new one; only the node can tell that it is none.
+    const fault = placeFaultOf(constraints)
+    if (fault !== null) throw new NodeError('KEEPER_FAILED', fault.what, { hint: fault.mend })
+    return line(frame, timeoutMs)
+  })
 }
 
 /**

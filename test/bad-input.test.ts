@@ -18,6 +18,15 @@ const chat = (home: string, environment: Readonly<Record<string, string>> = {}) 
 
 const READ_QUESTION = '{"type":"permission:file:read","detail":{"path":"a"}}'
 
+/** The node is up, names the fault, and runs no tool. */
+const expectOnlyTalk = async (home: string, fault: RegExp): Promise<void> => {
+  const told = await chat(home)
+  expect(told).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(fault) })
+  expect(told.stdout).toMatch(fault)
+  expect(told.stdout).toContain('blocked  write a.txt')
+  expect(told.stdout).not.toContain('wrote a.txt')
+}
+
 describe('rules', () => {
   test.each([
     ['illegal', 'export const x = 1', /extra\.ts:1/],
@@ -39,18 +48,14 @@ describe('rules', () => {
     expect((await chat(home.path)).stdout).toContain('wrote a.txt')
   })
 
-  test('an illegal file among rules that were never signed stops the node: nothing is known to hold', async () => {
+  test.each([
+    ['an illegal file', 'export const x = 1', /extra\.ts:1/],
+    ['what is no text', Buffer.from([0xff, 0xfe, 0x00]), /extra\.ts/],
+  ])('%s among rules that were never signed is named, and no tool runs', async (_, source, words) => {
     using home = temporaryHome()
     expect((await plaited(['constrain', 'list', '--home', home.path])).exitCode).toBe(0)
-    writeFileSync(join(home.path, 'data/constraints/extra.ts'), 'export const x = 1')
-    expectFault(await chat(home.path), 78, /extra\.ts:1/)
-  })
-
-  test('what is no text stops the node before any tool can run', async () => {
-    using home = temporaryHome()
-    expect((await plaited(['constrain', 'list', '--home', home.path])).exitCode).toBe(0)
-    writeFileSync(join(home.path, 'data/constraints/extra.ts'), Buffer.from([0xff, 0xfe, 0x00]))
-    expectFault(await chat(home.path), 78, /extra\.ts/)
+    writeFileSync(join(home.path, 'data/constraints/extra.ts'), source)
+    await expectOnlyTalk(home.path, words)
     expectFault(await plaited(['decide', '--home', home.path, READ_QUESTION]), 78, /extra\.ts/)
   })
 
@@ -70,16 +75,21 @@ describe('rules', () => {
   test('a rules folder that is gone from a home with decisions is not made anew from the shipped rules', async () => {
     using home = temporaryHome()
     expect((await chat(home.path)).exitCode).toBe(0)
-    rmSync(join(home.path, 'data/constraints'), { recursive: true })
-    expectFault(await chat(home.path), 78, /is gone/)
+    for (const part of ['constraints', 'keeper']) rmSync(join(home.path, 'data', part), { recursive: true })
+    await expectOnlyTalk(home.path, /constraints is gone \(put it back/)
     expectFault(await plaited(['constrain', 'list', '--home', home.path]), 78, /is gone/)
+    for (const words of [['constrain', 'verify'], ['doctor']])
+      expect(await plaited([...words, '--home', home.path])).toMatchObject({
+        ...{ exitCode: 1, stdout: expect.stringContaining('constraints is gone') },
+      })
+    expect((await plaited(['status', '--home', home.path])).stdout).toMatch(/rules +0 .*\nFAULT .*constraints is gone/)
     expect(existsSync(join(home.path, 'data/constraints'))).toBe(false)
   })
 
   test('an emptied rules folder is a fault, not a node without rules', async () => {
     using home = temporaryHome()
     mkdirSync(join(home.path, 'data/constraints'), { recursive: true })
-    expectFault(await chat(home.path), 78, /holds no rules/)
+    await expectOnlyTalk(home.path, /holds no rules/)
   })
 })
 

@@ -122,6 +122,17 @@ describe('the end of a rule', () => {
     expect(result.stderr).toContain('no tool runs, the rules are not what was signed')
     expect(await plaited(['constrain', 'verify', ...here])).toMatchObject({ exitCode: 1 })
   })
+
+  test.each(['echo >> payments.ts', 'rm payments.ts', 'rm payments.ts && mkdir payments.ts', ': > payments.json'])(
+    'is mended by the very command that is told: %s',
+    async (change) => {
+      await run(['sh', '-c', change], { cwd: constraints })
+      const { faults } = JSON.parse((await plaited(['constrain', 'verify', '--json', ...here])).stdout)
+      expect((await plaited(['status', ...here])).stdout).toContain(faults[0].mend)
+      expect(await run(['sh', '-c', faults[0].mend])).toMatchObject({ exitCode: 0 })
+      expect(await plaited(['constrain', 'verify', ...here])).toMatchObject({ exitCode: 0 })
+    },
+  )
 })
 
 test('a proposal stays open when the input ends on a question, which is a no to the question alone', async () => {

@@ -8,7 +8,7 @@
  * found at the next audit: it decides nothing.
  */
 import { auditHistory, auditHistoryNow } from '../constraint-history/audit-history.ts'
-import type { Anchor, AuditOptions, HistoryAudit } from '../constraint-history/history.types.ts'
+import type { Anchor, AuditFault, AuditOptions, HistoryAudit } from '../constraint-history/history.types.ts'
 import { readHistoryMark } from '../constraint-history/read-history-mark.ts'
 import type { RuleSet } from './constraint-store.ts'
 import { type LiveRules, refuseEverything } from './live-rules.ts'
@@ -17,9 +17,11 @@ import type { RuleAnchor } from './rule-anchor.ts'
 /** Faults told in one refusal; the others are in `constrain verify`. */
 const FAULTS_TOLD_MAX = 3
 
-export type AuditedRules = LiveRules & {
-  /** The newest audit: its faults are what the owner has to be told. */
+export type AuditedRules = Pick<LiveRules, 'current'> & {
+  /** The newest audit. */
   readonly audit: () => HistoryAudit
+  /** What the owner has to be told: what differs from what was signed, and why a rule cannot be read. */
+  readonly faults: () => readonly AuditFault[]
 }
 
 export type AuditedRulesOptions = {
@@ -42,9 +44,14 @@ export const createAuditedRules = async (options: AuditedRulesOptions): Promise<
   let inForce = seenRules
   /** What held when it was last in order; before, what lies there. */
   let held = seenRules
+  /** Each once: both may look at the same thing. */
+  const faults = (): readonly AuditFault[] => {
+    const found = [audit.faults, rules.fault() ?? []].flat()
+    return [...new Map(found.map((fault) => [fault.what, fault])).values()]
+  }
   const settle = (): void => {
     if (audit.faults.length > 0) {
-      inForce = refuse(held, audit)
+      inForce = refuse(held, faults())
       return
     }
     held = seenRules
@@ -56,6 +63,7 @@ export const createAuditedRules = async (options: AuditedRulesOptions): Promise<
   settle()
   return {
     audit: () => audit,
+    faults,
     current: () => {
       const mark = readHistoryMark(folder)
       const current = rules.current()
@@ -69,7 +77,7 @@ export const createAuditedRules = async (options: AuditedRulesOptions): Promise<
   }
 }
 
-const refuse = (held: RuleSet, { faults }: HistoryAudit): RuleSet => {
+const refuse = (held: RuleSet, faults: readonly AuditFault[]): RuleSet => {
   const told = faults.slice(0, FAULTS_TOLD_MAX).map(({ what, mend }) => `${what} (${mend})`)
   const more = faults.length > told.length ? `; and ${faults.length - told.length} more` : ''
   return refuseEverything(held, {

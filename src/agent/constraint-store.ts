@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
+  lstatSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { readUncommitted } from '../constraint-history/pending-append.ts'
+import { placeFaultOf } from '../constraint-history/place-fault.ts'
 import { readFilesAt } from '../constraint-history/read-files-at.ts'
 import {
   parseFileName,
@@ -35,7 +36,7 @@ import { diskFault, onDisk } from '../utils/disk-fault.ts'
 import { NodeError } from '../utils/node-error.ts'
 import { runSteps, runStepsGently, type Steps } from '../utils/steps.ts'
 import { permissionFields } from './permission-fields.ts'
-import { hasDecisions } from './persistence.ts'
+import { hasHadRules } from './persistence.ts'
 
 /** Rule files that a home may hold. */
 const RULE_FILES_MAX = 10_000
@@ -55,17 +56,11 @@ export type RuleSet = {
 }
 
 /**
- * Copies the shipped rules into a home that has none yet; a folder that exists is never touched.
- * @throws {NodeError} RULES_UNREADABLE when the home's state holds decisions: its own rules are lost then.
+ * Copies the shipped rules into a home that never had any. What lies in the place of the folder is never touched, and a home
+ * whose state knows of rules gets no others in their place: that they are gone is for the audit to tell.
  */
 export const installSeedRules = (folder: string, seeds: string, { state }: { readonly state: string }): void => {
-  if (existsSync(folder)) return
-  // In this order: another command may install the rules and decide by them meanwhile.
-  if (hasDecisions(state) && !existsSync(folder)) {
-    throw new NodeError('RULES_UNREADABLE', `${folder} is gone, and this home has decided by its rules before`, {
-      hint: 'restore the folder from a backup; to begin with the shipped rules, copy constraints-seed of plaited there',
-    })
-  }
+  if (isThere(folder) || hasHadRules(state)) return
   const staging = onDisk(folder, () => mkdtempSync(`${folder}.`))
   try {
     for (const name of readdirSync(seeds)) copyFileSync(join(seeds, name), join(staging, name))
@@ -74,9 +69,12 @@ export const installSeedRules = (folder: string, seeds: string, { state }: { rea
   } catch (error) {
     rmSync(staging, { recursive: true, force: true })
     // Another command that started at the same time may have installed them.
-    if (!existsSync(folder)) throw diskFault(error, folder)
+    if (!isThere(folder)) throw diskFault(error, folder)
   }
 }
+
+/** A link that leads nowhere is something, too. */
+const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
 
 /** @throws {NodeError} RULES_UNREADABLE or RULE_ILLEGAL, naming file, line, reason and fix. */
 export const loadRules = (folder: string): RuleSet => runSteps(loadSteps(folder))
@@ -158,7 +156,7 @@ const listRuleFiles = (folder: string): readonly string[] => {
   const rules = files.filter((file) => parseFileName(file)?.part === 'rule')
   if (rules.length === 0) {
     throw new NodeError('RULES_UNREADABLE', `${folder} holds no rules`, {
-      hint: 'restore the folder from a backup, or remove the empty folder so that the shipped rules are installed',
+      hint: 'restore the folder from a backup; in a new home, remove it, so that the shipped rules are installed',
     })
   }
   if (rules.length > RULE_FILES_MAX) {
@@ -184,6 +182,8 @@ const rulesInForce = (files: readonly string[]): readonly string[] => {
 }
 
 const listFiles = (folder: string): readonly string[] => {
+  const place = placeFaultOf(folder)
+  if (place !== null) throw new NodeError('RULES_UNREADABLE', place.what, { hint: place.mend })
   const names = attempt(folder, () => readdirSync(folder))
     .filter((name) => name !== '.git')
     .sort()

@@ -4,6 +4,7 @@
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AuditFault } from '../constraint-history/history.types.ts'
 import { readHistoryMark } from '../constraint-history/read-history-mark.ts'
 import { readBranch } from '../constraint-history/repository.ts'
 import type { Rule, RuleEvent } from '../constraint-language/rule.types.ts'
@@ -14,51 +15,67 @@ import type { DecisionChain } from './decision-chain.ts'
 import type { PermissionEventBuilder } from './permission-event.ts'
 import type { RulePositions } from './rule-positions.ts'
 
-/** Keys of what refuses: a file cannot be read or is illegal; a file is not what was signed. */
-const REFUSALS = ['unreadable-rules', 'tampered-rules'] as const
+/** Keys of what refuses: a file cannot be read or is illegal; something is not what was signed. */
+const UNREADABLE = 'unreadable-rules'
+const TAMPERED = 'tampered-rules'
 
 export type LiveRules = {
   /** The same object for as long as no file has changed. */
   readonly current: () => RuleSet
+  /** Why they cannot be read, as of the last `current`; null when they can. */
+  readonly fault: () => AuditFault | null
 }
+
+type Loaded = { readonly ruleSet: RuleSet; readonly fault: AuditFault | null }
 
 /** @throws {NodeError} as `loadRules`, for the state at the start only. */
 export const createLiveRules = (folder: string): LiveRules =>
-  followFolder(folder, { seen: readSignature(folder), ruleSet: loadRules(folder) })
+  followFolder(folder, { seen: readSignature(folder), ruleSet: loadRules(folder), fault: null })
 
 /**
- * As `createLiveRules`, while the process answers others. Of an illegal file only the owner can be told while the node is up:
- * it starts and refuses everything, beside the rules that were signed last.
- * @throws {NodeError} as `loadRules`, when nothing signed is legal either.
+ * As `createLiveRules`, while the process answers others. Of a file that is illegal or cannot be read the owner can be told only while the node is up:
+ * it starts and refuses everything, beside the rules that were signed last, where they can be read.
  */
 export const openLiveRules = async (folder: string): Promise<LiveRules> => {
   const seen = readSignature(folder) // before: what changes meanwhile is loaded again
-  return followFolder(folder, { seen, ruleSet: await loadGentlyOrRefuse(folder) })
+  return followFolder(folder, { seen, ...(await loadGentlyOrRefuse(folder)) })
 }
 
-const loadGentlyOrRefuse = async (folder: string): Promise<RuleSet> => {
+const loadGentlyOrRefuse = async (folder: string): Promise<Loaded> => {
   try {
-    return await loadRulesGently(folder)
+    return { ruleSet: await loadRulesGently(folder), fault: null }
   } catch (error) {
-    if (!(error instanceof NodeError) || error.code !== 'RULE_ILLEGAL') throw error
-    const head = readBranch(folder)
-    const signed = head === null ? null : loadRulesAt(folder, head)
-    if (signed === null) throw error
-    return refuseUnreadable(signed, error)
+    if (!(error instanceof NodeError)) throw error
+    return refuseUnreadable(loadSigned(folder) ?? NO_RULES, error)
   }
 }
 
-const followFolder = (folder: string, start: { readonly seen: string; readonly ruleSet: RuleSet }): LiveRules => {
-  let { seen, ruleSet } = start
+/** null when they cannot be read, or the language has changed since. */
+const loadSigned = (folder: string): RuleSet | null => {
+  const head = readBranch(folder)
+  try {
+    return head === null ? null : loadRulesAt(folder, head)
+  } catch (error) {
+    if (error instanceof NodeError) return null
+    throw error
+  }
+}
+
+/** Beside the refusal nothing else is known to hold. */
+const NO_RULES: RuleSet = { rules: [], hash: 'unreadable', fileHashes: {}, asking: new Set(), head: null }
+
+const followFolder = (folder: string, start: Loaded & { readonly seen: string }): LiveRules => {
+  let { seen, ...loaded } = start
   return {
     current: () => {
       const signature = readSignature(folder)
       if (signature !== seen) {
-        ruleSet = loadOrRefuse(folder, ruleSet)
+        loaded = loadOrRefuse(folder, loaded.ruleSet)
         seen = signature
       }
-      return ruleSet
+      return loaded.ruleSet
     },
+    fault: () => loaded.fault,
   }
 }
 
@@ -69,7 +86,7 @@ export const createLiveGate = ({
   decisions,
   positions,
 }: {
-  readonly rules: LiveRules
+  readonly rules: Pick<LiveRules, 'current'>
   readonly build: PermissionEventBuilder
   readonly decisions: DecisionChain
   readonly positions: RulePositions
@@ -111,17 +128,20 @@ const readSignature = (folder: string): string => {
 }
 
 /** `held` are the rules before. */
-const loadOrRefuse = (folder: string, held: RuleSet): RuleSet => {
+const loadOrRefuse = (folder: string, held: RuleSet): Loaded => {
   try {
-    return loadRules(folder)
+    return { ruleSet: loadRules(folder), fault: null }
   } catch (error) {
     if (!(error instanceof NodeError)) throw error
     return refuseUnreadable(held, error)
   }
 }
 
-const refuseUnreadable = (held: RuleSet, { message, hint, code }: NodeError): RuleSet =>
-  refuseEverything(held, { key: 'unreadable-rules', sentence: `${message} (${hint ?? code})` })
+const refuseUnreadable = (held: RuleSet, { message, hint, code }: NodeError): Loaded => {
+  const fault = { what: message, mend: hint ?? code }
+  const sentence = `${fault.what} (${fault.mend})`
+  return { ruleSet: refuseEverything(held, { key: UNREADABLE, sentence }), fault }
+}
 
 /**
  * Rules that let nothing through but the conversation with the owner, who has to hear of it: what the model then asks for is
@@ -130,17 +150,18 @@ const refuseUnreadable = (held: RuleSet, { message, hint, code }: NodeError): Ru
  */
 export const refuseEverything = (
   held: RuleSet,
-  { key, sentence }: { readonly key: (typeof REFUSALS)[number]; readonly sentence: string },
+  { key, sentence }: { readonly key: typeof UNREADABLE | typeof TAMPERED; readonly sentence: string },
 ): RuleSet => {
-  const others = held.rules.filter((rule) => rule.key !== key)
-  const isAlone = !others.some((rule) => REFUSALS.some((refusing) => refusing === rule.key))
   const refusal: Rule = {
-    key,
-    sentence: isAlone ? `${sentence}. Until that is mended no tool runs, and I can only talk with you` : sentence,
+    ...{ key, sentence: `${sentence}. Until that is mended no tool runs, and I can only talk with you` },
     syncs: [{ block: [{ eventTypes: null, test: (event) => !isConversation(event) }], waitFor: [] }],
   }
-  return { ...held, rules: [refusal, ...others], hash: 'unreadable', head: null }
+  return { ...held, rules: [refusal, ...rulesOfOwner(held)], hash: 'unreadable', head: null }
 }
+
+/** Without what only refuses because of a fault. */
+export const rulesOfOwner = ({ rules }: Pick<RuleSet, 'rules'>): readonly Rule[] =>
+  rules.filter(({ key }) => key !== UNREADABLE && key !== TAMPERED)
 
 const isConversation = ({ type, detail }: RuleEvent): boolean =>
   type === 'permission:llm:call' || (type === 'permission:channel:send' && detail['isOwner'] === true)

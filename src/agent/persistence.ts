@@ -64,15 +64,17 @@ export const openStateForReading = (path: string): State | null =>
     return null
   })
 
-/** Whether this home has ever decided by rules. @throws {NodeError} as `openState`. */
-export const hasDecisions = (path: string): boolean =>
+/** Whether this home has ever decided by rules, or audited any. @throws {NodeError} as `openState`. */
+export const hasHadRules = (path: string): boolean =>
   withReadableFaults(path, () => {
     if (!existsSync(path) || statSync(path).size === 0) return false
     refuseForeignFile(path)
     const database = new Database(path, { readonly: true, strict: true })
     try {
-      const table = database.query("select 1 from sqlite_schema where name = 'bp_decisions'").get()
-      return table !== null && database.query('select 1 from bp_decisions limit 1').get() !== null
+      const hasRows = (table: string): boolean =>
+        database.query('select 1 from sqlite_schema where name = ?').get(table) !== null &&
+        database.query(`select 1 from ${table} limit 1`).get() !== null
+      return ['bp_decisions', 'rule_anchor'].some(hasRows)
     } finally {
       database.close()
     }

@@ -37,10 +37,12 @@ type RetiredRule = { readonly rule: string; readonly who: string; readonly at: n
 const verifyRules = async (home: Home): Promise<Report> => {
   const folder = home.constraints
   const ratchet = readRatchet(home)
-  const unsigned = await beginHistory(home).then(() => null, toFault)
-  const audit = await auditHistory({ folder, anchor: readAnchor(home), ownedByRoot: ratchet === 'enforced' })
+  const anchor = readAnchor(home)
+  const unsigned = anchor === null ? await beginHistory(home).then(() => null, toFault) : null
+  const audit = await auditHistory({ folder, anchor, ownedByRoot: ratchet === 'enforced' })
   const legal = legalityOf(folder)
-  const faults = [...(unsigned === null ? [] : [unsigned]), ...audit.faults, ...('what' in legal ? [legal] : [])]
+  const found = [...(unsigned === null ? [] : [unsigned]), ...audit.faults, ...('what' in legal ? [legal] : [])]
+  const faults = [...new Map(found.map((fault) => [fault.what, fault])).values()] // each looks at the folder, too
   const retired = 'what' in legal ? [] : legal.retired
   return {
     ...{ ok: faults.length === 0, folder, ratchet, head: audit.head?.head ?? null, commits: audit.head?.count ?? null },

@@ -1,7 +1,6 @@
 /** Everything the node needs, looked at one by one: name, state, and the command that mends it. */
 import { chmodSync, existsSync, statSync } from 'node:fs'
 import { createChannelMemory } from '../agent/channel-memory.ts'
-import { loadRules } from '../agent/constraint-store.ts'
 import { priceOf } from '../agent/model/model-prices.ts'
 import { openStateForReading } from '../agent/persistence.ts'
 import type { ListeningPlace } from '../channels/channels.types.ts'
@@ -52,10 +51,6 @@ const examine = async (invocation: Invocation): Promise<readonly Check[]> => {
   checks.push({ name: 'configuration', state: 'ok', detail: config.home.root, mend: null }, examineModel(config))
   const channels = await examineChannels(invocation)
   checks.push(...channels.checks)
-  if (existsSync(config.home.constraints)) {
-    const rules = attempt(checks, 'rules', () => loadRules(config.home.constraints))
-    if (!rules) return checks
-  }
   try {
     const { status, audit } = await withOperations(invocation, async (operations) => ({
       status: await operations.status(),
@@ -73,7 +68,7 @@ const examine = async (invocation: Invocation): Promise<readonly Check[]> => {
             name: 'decisions',
             state: 'fail',
             detail: `decision ${audit.seq}: ${audit.fault}`,
-            mend: 'restore data/ from a backup',
+            mend: status.ruleFaults?.length ? 'plaited constrain verify' : 'restore data/ from a backup',
           },
       ...[{ variable: 'PLAITED_PORT', host: config.host, port: config.port }, ...channels.listens].map((place) =>
         examinePort(place, status.serving ? status.pid : null),

@@ -6,13 +6,14 @@
  * The audit is a generator that pauses every few milliseconds: `auditHistory` lets the process answer others meanwhile,
  * `auditHistoryNow` runs through. It reads, and mends nothing. It cannot see that a whole home was set back, anchor included.
  */
-import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runSteps, runStepsGently, type Steps } from '../utils/steps.ts'
+import { fileFaults, RESTORE_ALL } from './audit-files.ts'
 import { blobFaults, repositoryFaults } from './audit-repository.ts'
-import { objectId, type Tree } from './git-objects.ts'
+import { objectId } from './git-objects.ts'
 import type { AuditFault, AuditOptions, HistoryAudit } from './history.types.ts'
 import { type PendingAppend, pendingState, readPending } from './pending-append.ts'
+import { placeFaultOf } from './place-fault.ts'
 import { gitDirOf, hasBranch, readBranch, readKeys } from './repository.ts'
 import { parseFileName } from './rule-records.ts'
 import { createVerifier, type Verifier } from './ssh-signature.ts'
@@ -20,25 +21,13 @@ import { walkHistory } from './walk-history.ts'
 
 /** Faults that are told; a folder that was replaced has thousands. */
 const FAULTS_MAX = 20
-/** Files between two pauses: about 2 ms. */
-const FILES_PER_PAUSE = 64
-/** The largest file of a rule is its record, 256 KiB. */
-const FILE_BYTES_MAX = 256 * 1024
 /** A keeper that works each time an audit looks is none of ours. */
 const ATTEMPTS_MAX = 3
-const OTHERS_WRITE = 0o022
-/** What of the repository says which history counts; its objects prove themselves. */
-const GUARDED_PARTS = [
-  ...['', 'objects', 'refs', 'refs/heads', 'refs/heads/main'],
-  ...['HEAD', 'config', 'allowed_signers', 'constraint-keys.json'],
-]
 
 /** Lets others have their turn meanwhile. */
 export const auditHistory = (options: AuditOptions): Promise<HistoryAudit> => runStepsGently(auditSteps(options))
 
 export const auditHistoryNow = (options: AuditOptions): HistoryAudit => runSteps(auditSteps(options))
-
-const RESTORE = 'restore data/constraints from a backup'
 
 /** Once more when the keeper added a rule meanwhile: what then differs may be what it was doing. */
 const auditSteps = function* (options: AuditOptions): Steps<HistoryAudit> {
@@ -53,12 +42,14 @@ const readStamp = (folder: string): string => JSON.stringify([readBranch(folder)
 
 const auditOnce = function* (options: AuditOptions): Steps<HistoryAudit> {
   const { folder } = options
+  const nothing = { head: null, rules: [], retired: [], pending: null }
+  const place = placeFaultOf(folder)
+  if (place !== null) return { ...nothing, faults: [place] }
   const keys = readKeys(folder)
   const head = readBranch(folder)
-  const nothing = { head: null, rules: [], retired: [], pending: null }
   if (keys === 'broken' || (head === null && hasBranch(folder))) {
     const part = keys === 'broken' ? 'constraint-keys.json' : 'refs/heads/main'
-    return { ...nothing, faults: [{ what: `${join(gitDirOf(folder), part)} was changed`, mend: RESTORE }] }
+    return { ...nothing, faults: [{ what: `${join(gitDirOf(folder), part)} was changed`, mend: RESTORE_ALL }] }
   }
   if (keys === null || head === null) return { ...nothing, faults: unsignedFaults(options) }
   const isSigned = createVerifier(keys.keys.map(({ publicKey }) => publicKey))
@@ -71,7 +62,7 @@ const auditOnce = function* (options: AuditOptions): Steps<HistoryAudit> {
     if (!expected.has(name)) allowed.set(name, objectId('blob', Buffer.from(content)))
   faults.push(...repositoryFaults(folder, keys))
   if (walk.tree !== null) {
-    faults.push(...(yield* fileFaults(options, { expected, allowed })))
+    faults.push(...(yield* fileFaults(options, { expected, allowed, faultsMax: FAULTS_MAX })))
     if (!options.sinceAnchor) faults.push(...(yield* blobFaults(folder, walk.tree)))
   }
   const files = [...expected.keys()].flatMap((file) => parseFileName(file) ?? [])
@@ -103,83 +94,11 @@ const unsignedFaults = ({ folder, anchor }: AuditOptions): readonly AuditFault[]
       }
     : {
         what: `the history of the rules in ${folder} is gone: ${anchor.count} commits up to ${anchor.head}`,
-        mend: RESTORE,
+        mend: RESTORE_ALL,
       },
 ]
 
 const foreignPending = (folder: string): AuditFault => ({
   what: `${join(gitDirOf(folder), 'appending.json')} was changed, or is not the keeper's`,
   mend: 'remove it, and add the rule again that was being added',
-})
-
-type Expectation = {
-  readonly expected: Tree
-  /** Files of a rule that is being added: they may be there. */
-  readonly allowed: Tree
-}
-
-/** Compares the folder with the tree of the newest commit. */
-const fileFaults = function* (
-  { folder, ownedByRoot = false }: AuditOptions,
-  { expected, allowed }: Expectation,
-): Steps<readonly AuditFault[]> {
-  const faults: AuditFault[] = []
-  const present = new Set(namesIn(folder))
-  for (const name of expected.keys()) {
-    if (!present.has(name)) faults.push({ what: `${join(folder, name)} is missing`, mend: RESTORE })
-  }
-  if (ownedByRoot) {
-    const guarded = [folder, ...GUARDED_PARTS.map((part) => join(gitDirOf(folder), part))]
-    faults.push(...guarded.filter((path) => !isRootsAlone(path)).map(notGuarded))
-  }
-  let seen = 0
-  for (const name of present) {
-    if (++seen % FILES_PER_PAUSE === 0) yield
-    const path = join(folder, name)
-    const fault = contentFault(path, expected.get(name) ?? allowed.get(name) ?? null)
-    if (fault !== null) faults.push(fault)
-    else if (ownedByRoot && !isRootsAlone(path)) faults.push(notGuarded(path))
-    if (faults.length >= FAULTS_MAX) break
-  }
-  return faults
-}
-
-const namesIn = (folder: string): readonly string[] => {
-  try {
-    return readdirSync(folder).filter((name) => name !== '.git')
-  } catch {
-    return [] // every file is then missing
-  }
-}
-
-const contentFault = (path: string, id: string | null): AuditFault | null => {
-  if (id === null) {
-    return {
-      what: `${path} was never signed`,
-      mend: 'move it elsewhere; rules are added with: plaited constrain add FILE',
-    }
-  }
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (found === undefined) return { what: `${path} is missing`, mend: RESTORE }
-  if (!found.isFile()) return { what: `${path} is not a regular file`, mend: RESTORE }
-  if (found.size > FILE_BYTES_MAX) return { what: `${path} is not what was signed`, mend: RESTORE }
-  return readId(path) === id ? null : { what: `${path} is not what was signed`, mend: RESTORE }
-}
-
-const readId = (path: string): string | null => {
-  try {
-    return objectId('blob', readFileSync(path))
-  } catch {
-    return null // it cannot be read, so nothing proves it
-  }
-}
-
-const isRootsAlone = (path: string): boolean => {
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  return found !== undefined && found.uid === 0 && (found.mode & OTHERS_WRITE) === 0
-}
-
-const notGuarded = (path: string): AuditFault => ({
-  what: `others than root can change ${path}`,
-  mend: `chown root:root ${path} && chmod go-w ${path}, then look at what it holds`,
 })

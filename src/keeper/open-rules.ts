@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { auditHistoryNow } from '../constraint-history/audit-history.ts'
 import type { Anchor, AuditFault } from '../constraint-history/history.types.ts'
 import { beginKeyHistory } from '../constraint-history/key-history.ts'
+import { placeFaultOf } from '../constraint-history/place-fault.ts'
 import {
   gitDirOf,
   hasBranch,
@@ -19,6 +20,7 @@ import { parseFileName, ruleFile } from '../constraint-history/rule-records.ts'
 import type { Signer } from '../constraint-history/ssh-signature.ts'
 import { makeOpenFolder, syncFolder, takeOpenFolder, writeWhole } from '../constraint-history/write-whole.ts'
 import type { Clock } from '../utils/clock.ts'
+import { NodeError } from '../utils/node-error.ts'
 import { append, completePending, type KeeperHook, type Recheck, treeOf } from './complete-append.ts'
 import { hasKey, makeKey, readKey } from './keeper-key.ts'
 import { planRule, sha256Of } from './plan-append.ts'
@@ -48,6 +50,7 @@ export const openRules = (place: KeeperPlace, recheck: Recheck): OpenedRules => 
   const { folder, keyFolder, clock, atPoint } = place
   if (!hasKey(keyFolder) && !hasBranch(folder)) {
     if (!isThere(folder)) layOutSeeds(place)
+    requireReadable(folder)
     makeKey(keyFolder) // behind the seeds: whoever finds a key finds a home that had rules
   }
   const signer = readKey(keyFolder)
@@ -56,6 +59,8 @@ export const openRules = (place: KeeperPlace, recheck: Recheck): OpenedRules => 
   if (place.isSeparate && lstatSync(folder).isDirectory()) takeOpenFolder(folder)
   const planted = [folder, gitDirOf(folder)].filter((path) => isPlanted(path))
   if (planted.length > 0) return { signer, head: null, faults: planted.map(plantedFault) }
+  const unreadable = placeFaultOf(folder)
+  if (unreadable !== null) return { signer, head: null, faults: [unreadable] }
   if (!hasBranch(folder)) {
     const strange = strangeFiles(place)
     if (strange.length > 0) return { signer, head: null, faults: strange }
@@ -69,8 +74,14 @@ export const openRules = (place: KeeperPlace, recheck: Recheck): OpenedRules => 
 
 const folderGone = (folder: string): AuditFault => ({
   what: `${folder} is gone, and this keeper has signed rules before`,
-  mend: 'restore data/constraints from a backup',
+  mend: 'put it back, or restore data/constraints from a backup',
 })
+
+/** Only then it shows whether there are signed rules in it: a new key would be none of theirs. */
+const requireReadable = (folder: string): void => {
+  const fault = isPlanted(folder) ? null : placeFaultOf(folder)
+  if (fault !== null) throw new NodeError('KEEPER_FAILED', fault.what, { hint: fault.mend })
+}
 
 /** A link that leads nowhere is something, too. */
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
@@ -87,8 +98,12 @@ const layOutSeeds = ({ folder, keyFolder, seeds }: KeeperPlace): void => {
 
 /** A link, or somebody else's folder: what the keeper would write there could end up anywhere. */
 const isPlanted = (path: string): boolean => {
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  return found !== undefined && (!found.isDirectory() || found.uid !== process.getuid?.())
+  try {
+    const found = lstatSync(path)
+    return !found.isDirectory() || found.uid !== process.getuid?.()
+  } catch {
+    return false // nothing, or out of reach: then nothing is written there either
+  }
 }
 
 const plantedFault = (path: string): AuditFault => ({

@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'bun:test'
 import { generateKeyPairSync } from 'node:crypto'
-import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { signPlan, writePending } from '../../constraint-history/pending-append.ts'
 import { createSigner } from '../../constraint-history/ssh-signature.ts'
 import { createTestHome, request, type TestHome } from '../../keeper/tests/keeper-fixture.ts'
 import { createAuditedRules } from '../audited-rules.ts'
 import { loadRules, readRuleHistories } from '../constraint-store.ts'
-import { createLiveRules } from '../live-rules.ts'
+import { openLiveRules } from '../live-rules.ts'
 import { createRuleAnchor } from '../rule-anchor.ts'
 import { createTestState, type TestState } from './state-fixture.ts'
 
 const openRules = async (home: TestHome, store: TestState) => {
   const folder = home.folders.constraints
   const anchor = createRuleAnchor(store.state(), store.clock)
-  const rules = createLiveRules(folder)
+  const rules = await openLiveRules(folder)
   const audited = await createAuditedRules({ folder, rules, anchor, ownedByRoot: false })
   return { ...audited, anchor, keys: () => audited.current().rules.map(({ key }) => key) }
 }
@@ -104,6 +104,44 @@ describe('rules in force', () => {
     }
   })
 
+  test.each([
+    ['is gone', 'is gone', () => {}],
+    ['is a file', 'is a file, not a folder', (path: string) => writeFileSync(path, '')],
+    ['is a pipe', 'is a pipe, a socket', (path: string) => void Bun.spawnSync(['mkfifo', path])],
+    ['is a link to nowhere', 'is a link, not a folder', (path: string) => symlinkSync(`${path}.none`, path)],
+    ['is a link to the rules', 'is a link, not a folder', (path: string) => symlinkSync(`${path}.moved`, path)],
+    ['is empty', 'holds no rules', (path: string) => mkdirSync(path)],
+  ])('refuse when their folder %s, at the start and while the node runs, until it is back', async (_, what, put) => {
+    using home = createTestHome()
+    using store = createTestState()
+    home.open()
+    const folder = home.folders.constraints
+    const before = await openRules(home, store)
+    renameSync(folder, `${folder}.moved`)
+    put(folder)
+    const after = await openRules(home, store)
+    for (const rules of [before, after]) {
+      expect(rules.keys()[0]).toBe(REFUSING)
+      expect(rules.current().rules[0]?.sentence).toContain(what)
+      expect(rules.faults().map((fault) => fault.what)).toContainEqual(expect.stringContaining(what))
+    }
+    rmSync(folder, { recursive: true, force: true })
+    renameSync(`${folder}.moved`, folder)
+    for (const rules of [before, after]) expect(rules.keys()).toEqual(['first#first', 'second#second'])
+  })
+
+  test.each(['.git', '.git/refs', '.git/constraint-keys.json'])('refuse when %s is gone', async (part) => {
+    using home = createTestHome()
+    using store = createTestState()
+    home.open()
+    const before = await openRules(home, store)
+    rmSync(home.path(part), { recursive: true })
+    for (const rules of [before, await openRules(home, store)]) {
+      expect(rules.keys()[0]).toBe(REFUSING)
+      expect(rules.faults()[0]?.what).toContain('is gone: 2 commits up to')
+    }
+  })
+
   test('are audited again after an audit that could not be made', async () => {
     using home = createTestHome()
     using store = createTestState()
@@ -115,7 +153,7 @@ describe('rules in force', () => {
       if (faults-- > 0) throw new Error('the disk is failing')
       return stored.read()
     }
-    const rules = createLiveRules(folder)
+    const rules = await openLiveRules(folder)
     const audited = await createAuditedRules({ folder, rules, anchor: { ...stored, read }, ownedByRoot: false })
     writeFileSync(home.path('first.ts'), `${readFileSync(home.path('first.ts'))}\n// and more`)
     faults = 1

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { installSeedRules, loadRules } from '../constraint-store.ts'
 import { createDecisionChain } from '../decision-chain.ts'
+import { createRuleAnchor } from '../rule-anchor.ts'
 import { createTestFolder, createTestState } from './state-fixture.ts'
 
 const RULE = `import { bThread, bSync } from 'plaited'
@@ -80,14 +81,28 @@ describe('the shipped rules', () => {
     using seeds = folderWith({ 'a.ts': RULE })
     using home = createTestFolder()
     const target = join(home.path, 'constraints')
-    const install = () => installSeedRules(target, seeds.path, { state: store.path })
+    installSeedRules(target, seeds.path, { state: store.path })
+    expect(readdirSync(target)).toEqual(['a.ts'])
+    rmSync(target, { recursive: true })
     const entry = { turn: null, toolUseId: null, type: 'permission:file:read', outcome: 'allowed' } as const
     const rest = { blockedBy: [], reason: null, rulesHash: 'h', rulesHead: null, positions: null, detail: {} }
     createDecisionChain(store.state(), store.clock).append({ ...entry, ...rest })
-    expect(install).toThrow(
-      expect.objectContaining({ code: 'RULES_UNREADABLE', hint: expect.stringContaining('backup') }),
-    )
+    installSeedRules(target, seeds.path, { state: store.path })
     expect(existsSync(target)).toBe(false)
+  })
+
+  test('are not copied into a home that has audited rules of its own, nor over a link to nowhere', () => {
+    using store = createTestState()
+    using seeds = folderWith({ 'a.ts': RULE })
+    using home = createTestFolder()
+    const target = join(home.path, 'constraints')
+    symlinkSync(join(home.path, 'nowhere'), target)
+    installSeedRules(target, seeds.path, { state: store.path })
+    expect(readdirSync(home.path)).toEqual(['constraints'])
+    rmSync(target)
+    createRuleAnchor(store.state(), store.clock).write({ head: 'a'.repeat(40), count: 1 })
+    installSeedRules(target, seeds.path, { state: store.path })
+    expect(readdirSync(home.path)).toEqual([])
   })
 
   test('never touch a folder that exists, also when a rule was taken out of it', () => {
