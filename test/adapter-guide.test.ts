@@ -82,9 +82,18 @@ describe('the notebook', () => {
 describe('the guide', () => {
   const pages = ['SKILL.md', ...readdirSync(join(folder, 'references')).map((name) => `references/${name}`)]
 
-  test('is found by its name and front matter, also through the link', () => {
+  test('is linked for those who work on plaited, as every shipped skill is', () => {
+    const skills = readdirSync(join(projectRoot, 'skills'))
+    expect(skills).toContain('adapter-guide')
+    expect(readdirSync(join(projectRoot, '.claude/skills')).toSorted()).toEqual(skills.toSorted())
+    for (const skill of skills)
+      expect(realpathSync(join(projectRoot, '.claude/skills', skill))).toBe(
+        realpathSync(join(projectRoot, 'skills', skill)),
+      )
+  })
+
+  test('is found by its name and front matter', () => {
     expect(read('SKILL.md')).toStartWith('---\nname: adapter-guide\ndescription: ')
-    expect(realpathSync(join(projectRoot, '.claude/skills/adapter-guide'))).toBe(realpathSync(folder))
     expect(pages.toSorted()).toEqual([
       'SKILL.md',
       'references/auth-provider.md',
