@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { type Decided, judgeAgain } from './constraint-engine.ts'
 import type { RuleSet } from './constraint-store.ts'
 import type { DecisionOutcome } from './decision-chain.ts'
-import { parseRecordedEvent } from './permission-event.ts'
+import { parseRecordedEvent, UNSAVED_ID } from './permission-event.ts'
 import { isPermissionType } from './permission-vocabulary.ts'
 import type { State } from './persistence.ts'
 
@@ -59,13 +59,20 @@ export const explainDecision = (
   const detail: unknown = row.detail === null ? null : JSON.parse(row.detail)
   const { at, type, turn, outcome, reason } = row
   return {
-    ...{ seq, at, type, turn, toolUseId: row.tool_use_id, outcome, blockedBy, reason, detail, positions },
+    ...{ seq, at, type, turn, toolUseId: row.tool_use_id, outcome, blockedBy, reason, positions },
+    detail: withoutPlaceholder(detail),
     ...{ rulesHash: row.rules_hash, rulesHead: row.rules_head },
     replay: replay({ type, outcome, blockedBy, detail }, positions, () =>
       rulesOf({ hash: row.rules_hash, head: row.rules_head }),
     ),
   }
 }
+
+/** An event has no id before it is a row, and the row has its number. */
+const withoutPlaceholder = (detail: unknown): unknown =>
+  typeof detail === 'object' && detail !== null && 'id' in detail && detail.id === UNSAVED_ID
+    ? Object.fromEntries(Object.entries(detail).filter(([name]) => name !== 'id'))
+    : detail
 
 type Decision = Pick<Explanation, 'type' | 'outcome' | 'blockedBy' | 'detail'>
 

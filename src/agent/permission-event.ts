@@ -75,9 +75,12 @@ const toEvent = (type: PermissionType, detail: object): PermissionEvent =>
 /** Stands for an `amount` that does not parse. */
 const NOT_AN_AMOUNT = Symbol('not an amount')
 
+/** The id of an event that is no row yet. */
+export const UNSAVED_ID = 'unsaved'
+
 const DEFAULTS = {
   v: 1,
-  id: 'unsaved',
+  id: UNSAVED_ID,
   turn: null,
   step: null,
   toolUseId: null,

@@ -1,4 +1,4 @@
-import { loadRules, loadRulesAt } from '../agent/constraint-store.ts'
+import { loadRules, loadRulesAt, type RuleSet } from '../agent/constraint-store.ts'
 import { type Explanation, explainDecision } from '../agent/explain-decision.ts'
 import { openStateForReading } from '../agent/persistence.ts'
 import { formatInstant } from '../utils/clock.ts'
@@ -29,12 +29,22 @@ const read = (path: string, seq: number, folder: string): Explanation | null => 
   if (state === null) return null
   try {
     return explainDecision(state, seq, ({ hash, head }) => {
-      const current = loadRules(folder)
-      if (current.hash === hash) return current
+      const current = loadIfReadable(folder)
+      if (current?.hash === hash) return current
       return head === null ? null : loadRulesAt(folder, head)
     })
   } finally {
     state.close()
+  }
+}
+
+/** Rules that cannot be read are no reason to show less of the record. */
+const loadIfReadable = (folder: string): RuleSet | null => {
+  try {
+    return loadRules(folder)
+  } catch (error) {
+    if (error instanceof NodeError) return null
+    throw error
   }
 }
 

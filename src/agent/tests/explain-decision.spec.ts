@@ -20,6 +20,7 @@ const replayOf = (entry: Partial<DecisionEntry>, rules: typeof NO_KEYS | null = 
   if (entry.reason === 'erased') store.state().database.run('update bp_decisions set detail = null, salt = null')
   const explained = explainDecision(store.state(), seq, () => rules)
   expect(explained).toMatchObject({ seq, positions: { 'a#b': 1 } })
+  expect(JSON.stringify(explained)).not.toContain('unsaved')
   return explained?.replay
 }
 
