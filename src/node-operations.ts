@@ -40,7 +40,7 @@ export type OperationParts = Pick<AgentParts, 'clock' | 'ledger' | 'workspace'> 
   readonly history: WorkspaceHistory
   readonly rules: Pick<
     Operations,
-    'proposeRule' | 'confirmRule' | 'auditDecisions' | 'openQuestions' | 'declineQuestion'
+    'proposeRule' | 'confirmRule' | 'declineRule' | 'auditDecisions' | 'openQuestions' | 'declineQuestion'
   >
   readonly operate: (operation: ToolOperation) => PermittedCall
   readonly describe: () => Pick<

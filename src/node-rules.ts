@@ -98,9 +98,15 @@ export const createAsking = ({
   readonly send: (channel: string) => void
 }) => {
   const questions = createQuestions({ ...{ state, journal, outbox, clock }, timing: systemTiming, onAsked: send })
+  const acceptance = createRuleAcceptance()
   const proposals = createProposals({
     ...{ state, journal, clock, decisions, rules: rules.current },
-    acceptance: createRuleAcceptance(),
+    acceptance: {
+      acceptRule: (file, existing) => {
+        requireSound(rules) // beside rules that refuse everything no rule would pass, and the reason would be another
+        return acceptance.acceptRule(file, existing)
+      },
+    },
     fileNames: () => readHistories(home).keys(),
     add: (rule) => reachKeeper(home).append(rule),
   })
@@ -118,6 +124,12 @@ export const createAsking = ({
     here: (intent: Parameters<typeof createAskedHere>[1]) => createAskedHere(asked, intent),
     operations: createRuleOperations(proposals),
   }
+}
+
+const requireSound = (rules: AuditedRules): void => {
+  rules.current()
+  const [fault] = rules.faults()
+  if (fault) throw new NodeError('RULES_TAMPERED', fault.what, { hint: fault.mend })
 }
 
 export type Asking = ReturnType<typeof createAsking>

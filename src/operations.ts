@@ -59,6 +59,8 @@ export type Operations = {
   readonly proposeRule: (rule: RuleDraft) => Promise<Proposed>
   /** Adds the proposed rule of this code. */
   readonly confirmRule: (code: string) => Promise<string>
+  /** No to the proposed rule of this code or name; its name. */
+  readonly declineRule: (codeOrName: string) => Promise<string>
   /** Keys of what waits for the owner's word. */
   readonly openQuestions: () => Promise<readonly string[]>
   /** No, to this alone, and from nobody: it is not a word of the owner's. */

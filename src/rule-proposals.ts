@@ -5,13 +5,14 @@ import type { Outbox } from './agent/outbox.ts'
 import type { State } from './agent/persistence.ts'
 import type { Proposals } from './agent/proposals.ts'
 import { type OpenQuestion, type Questions, WRONG_CODES_MAX } from './agent/questions.ts'
+import type { RuleSpec } from './constraint-spec/rule-spec.schemas.ts'
 import { parseTemplateWords, TEMPLATE_FORMS } from './constraint-spec/template-words.ts'
 import type { AskedHere } from './control-words.ts'
 import type { Operations } from './operations.ts'
 import { NodeError } from './utils/node-error.ts'
 
 /** Whoever reaches the operations by the command line. */
-const COMMAND_LINE = { who: 'owner at the command line', channel: 'cli', said: null }
+const COMMAND_LINE = { who: 'owner at the command line', channel: 'cli', asker: 'owner', said: null } as const
 
 /** Characters of the owner's words that are signed with a rule. */
 const INTENT_CHARACTERS_MAX = 500
@@ -33,7 +34,14 @@ export const createTurnProposals = ({
 }): AgentParts['proposals'] => ({
   propose: (spec, { intent, turn }) => {
     const { channel, messageId, senderId, text } = turn.intent
-    const by = { who: `owner on ${channel} via the agent`, intent: cutWords(text), channel, said: intent }
+    const asker = asksFor(text, spec) ? 'owner' : 'agent'
+    const by = {
+      who: `owner on ${channel} via the agent`,
+      intent: cutWords(text),
+      channel,
+      asker,
+      said: intent,
+    } as const
     const { name } = transaction('rule.proposed', () => {
       const proposed = proposals.propose(spec, by)
       const key = `${turn.id}/rule/${proposed.name}`
@@ -52,6 +60,12 @@ export const createTurnProposals = ({
     return { name }
   },
 })
+
+/** Whether the owner's own words, read without the model, are this rule. Whatever else a turn proposes is the agent's wish. */
+const asksFor = (words: string, { event, blockWhenAll }: RuleSpec): boolean => {
+  const asked = parseTemplateWords(words)
+  return asked !== null && Bun.deepEquals([asked.event, asked.blockWhenAll], [event, blockWhenAll], true)
+}
 
 const cutWords = (text: string): string => text.slice(0, INTENT_CHARACTERS_MAX).toWellFormed() || NO_WORDS
 
@@ -107,7 +121,9 @@ export const createQuestionOperations = ({
 })
 
 /** Rules as a person at the command line proposes and confirms them. */
-export const createRuleOperations = (proposals: Proposals): Pick<Operations, 'proposeRule' | 'confirmRule'> => ({
+export const createRuleOperations = (
+  proposals: Proposals,
+): Pick<Operations, 'proposeRule' | 'confirmRule' | 'declineRule'> => ({
   proposeRule: async (given) => {
     if (given.kind === 'file') {
       return proposals.proposeFile(given, { ...COMMAND_LINE, intent: `the file ${given.name}.ts` })
@@ -123,6 +139,14 @@ export const createRuleOperations = (proposals: Proposals): Pick<Operations, 'pr
     if (said !== null) return said
     throw new NodeError('USAGE', 'no open proposal has that code', {
       hint: 'a proposal is open for 10 minutes; propose the rule again',
+    })
+  },
+  declineRule: async (codeOrName) => {
+    const declined = proposals.decline(codeOrName)
+    if (declined !== null) return declined
+    const waiting = proposals.waiting().join(', ')
+    throw new NodeError('USAGE', 'no open proposal has that code or name', {
+      hint: waiting === '' ? 'none waits: nothing is added without a code' : `those that wait: ${waiting}`,
     })
   },
 })

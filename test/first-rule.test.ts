@@ -45,6 +45,15 @@ describe('a rule that the owner asks for', () => {
     const proposed = await plaited(['constrain', 'propose', 'never', 'run', 'nc', '--json', ...here])
     const { code } = JSON.parse(proposed.stdout) as { readonly code: string }
     expect((await plaited(['constrain', 'confirm', code, ...here])).stdout).toContain('Added as no-command-nc')
+    const declined = await plaited(['constrain', 'propose', 'never', 'run', 'telnet', ...here])
+    expect(declined.stdout).toContain(`or plaited constrain decline ${codeIn(declined.stdout)}`)
+    expect((await plaited(['constrain', 'decline', codeIn(declined.stdout), ...here])).stdout).toBe(
+      'Declined: no-command-telnet is not added.\n',
+    )
+    expect(await plaited(['constrain', 'confirm', codeIn(declined.stdout), ...here])).toMatchObject({ exitCode: 2 })
+    expect(await plaited(['constrain', 'decline', 'no-such', ...here])).toMatchObject({
+      ...{ exitCode: 2, stderr: expect.stringContaining('none waits') },
+    })
     const file = join(home.path, 'quiet.ts')
     writeFileSync(
       file,
@@ -121,6 +130,9 @@ describe('the end of a rule', () => {
     expect(result.stdout).not.toContain('allowed  bash')
     expect(result.stderr).toContain('no tool runs, the rules are not what was signed')
     expect(await plaited(['constrain', 'verify', ...here])).toMatchObject({ exitCode: 1 })
+    expect(await plaited(['constrain', 'propose', 'never', 'run', 'nmap', ...here])).toMatchObject({
+      ...{ exitCode: 1, stderr: expect.stringContaining('payments.ts is not what was signed') },
+    })
   })
 
   test.each(['echo >> payments.ts', 'rm payments.ts', 'rm payments.ts && mkdir payments.ts', ': > payments.json'])(

@@ -315,4 +315,7 @@ export const MIGRATIONS: readonly string[] = [
   create index inbound_by_turn on inbound (turn, seq) where turn is not null;
   create index bp_decisions_by_outcome on bp_decisions (outcome);
   `,
+  `
+  alter table rule_proposals add column asker text not null default 'owner' check (asker in ('owner', 'agent'));
+  `,
 ]

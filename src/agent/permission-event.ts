@@ -68,6 +68,10 @@ export const parseRecordedEvent = (type: string, detail: unknown): PermissionEve
   return parsed.success ? toEvent(type, parsed.data) : null
 }
 
+/** The same event as it would be once the owner has confirmed it, for rules that ask: no digest binds it. */
+export const asIfConfirmed = ({ type, detail }: { readonly type: string; readonly detail: object }) =>
+  deepFreeze({ type, detail: { ...detail, confirmed: { by: 'owner', at: 0, digest: '' } } })
+
 /** The details of all types have the common fields; the compiler cannot tell that of the type that is looked up. */
 const toEvent = (type: PermissionType, detail: object): PermissionEvent =>
   deepFreeze({ type, detail: detail as PermissionDetail })

@@ -14,6 +14,8 @@ export type ProposalRow = {
   readonly who: string
   readonly intent: string
   readonly channel: string
+  /** Whose wish it is: what an agent proposes by itself never takes the place of what its owner asked for. */
+  readonly asker: 'owner' | 'agent'
   readonly code_hash: string
   readonly state: ProposalState
 }
@@ -35,8 +37,8 @@ export const createProposalRows = (state: State) => {
   )
   const insert = database.query<undefined, [NewRow & { readonly lane: string; readonly principal: string }]>(
     `insert into rule_proposals
-       (at, name, source, examples, sha256, does, who, intent, channel, code_hash, lane, principal)
-     values ($at, $name, $source, $examples, $sha256, $does, $who, $intent, $channel, $codeHash, $lane, $principal)`,
+       (at, name, source, examples, sha256, does, who, intent, channel, asker, code_hash, lane, principal)
+     values ($at, $name, $source, $examples, $sha256, $does, $who, $intent, $channel, $asker, $codeHash, $lane, $principal)`,
   )
   const mark = database.query<undefined, [string, number]>('update rule_proposals set state = ? where seq = ?')
   return {

@@ -7,7 +7,6 @@
  */
 import { createHash } from 'node:crypto'
 import type { RuleAcceptance } from '../constraint-acceptance/rule-acceptance.ts'
-import { AT_START, blockersAt } from '../constraint-language/positions.ts'
 import { quoteText } from '../constraint-language/quote-text.ts'
 import type { Rule } from '../constraint-language/rule.types.ts'
 import { compileSpec } from '../constraint-spec/compile-spec.ts'
@@ -18,8 +17,8 @@ import { NodeError } from '../utils/node-error.ts'
 import { createConfirmationCode, hashConfirmationCode } from './confirmation-code.ts'
 import type { RuleSet } from './constraint-store.ts'
 import type { DecisionChain } from './decision-chain.ts'
+import { describeProposal } from './describe-proposal.ts'
 import type { Journal } from './journal.ts'
-import { parseRecordedEvent } from './permission-event.ts'
 import type { State } from './persistence.ts'
 import { createProposalRows, type ProposalRow } from './proposal-rows.ts'
 import type { OpenQuestion } from './questions.ts'
@@ -27,7 +26,7 @@ import type { OpenQuestion } from './questions.ts'
 const CONFIRM_WITHIN_MS = 10 * 60_000
 /** Real events that a proposed rule is tried on. */
 const REAL_EVENTS_MAX = 200
-/** Open at a time: more is not read. */
+/** Open at a time, of the owner's and of the agent's own: more is not read. */
 const OPEN_MAX = 5
 /** Added rules whose codes are still known, for an answer that a crash kept from being sent. */
 const ADDED_KNOWN_MAX = 20
@@ -48,6 +47,7 @@ export type Proposer = {
   /** The owner's own words: they are signed with the rule. */
   readonly intent: string
   readonly channel: string
+  readonly asker: ProposalRow['asker']
   /** What a model gave as the reason: shown as a quotation, never kept. */
   readonly said: string | null
 }
@@ -66,6 +66,10 @@ export type Proposals = {
    */
   readonly confirm: (code: string, channel: string) => Promise<string | null>
   readonly open: () => readonly OpenQuestion[]
+  /** No to the one of this code or name; its name, or null when none that waits has it. */
+  readonly decline: (codeOrName: string) => string | null
+  /** Names of those that wait, oldest first. */
+  readonly waiting: () => readonly string[]
   /** To be called once at a start. */
   readonly settleInterrupted: () => void
 }
@@ -105,34 +109,32 @@ export const createProposals = (parts: Parts): Proposals => {
     ])
 
   const offer = ({ name, source, examples, does: written, notes }: Draft, by: Proposer): Proposed => {
-    if (open().length >= OPEN_MAX) {
-      throw refused(`${OPEN_MAX} proposals wait for the owner's code already`, 'wait until they are answered')
-    }
+    const { who, intent, channel, asker, said } = by
+    const alike = open().filter((row) => row.asker === asker)
+    const replaced = alike.length < OPEN_MAX ? null : (alike[0] ?? null)
+    if (replaced !== null && asker === 'agent') throw refused(...TOO_MANY_OF_THE_AGENT)
     const { fileHashes, rules: existing } = rules()
     const sha256 = createHash('sha256').update(source).digest('hex')
     if (Object.values(fileHashes).includes(sha256)) throw refused('this very rule holds already', null)
     const accepted = acceptance.acceptRule({ file: name, source, examples }, existing)
     if (!accepted.ok) throw refused(`${accepted.reason}: ${accepted.entry}`, 'change it and propose it again')
     const does = written ?? describeFile(accepted.rules)
-    const { who, intent, channel, said } = by
     const code = createConfirmationCode()
     journal.transaction('rule.proposed', () => {
-      const row = {
-        at: clock.now(),
-        name,
-        source,
-        examples: JSON.stringify(examples),
-        sha256,
-        does,
-        who,
-        intent,
-        channel,
-      }
-      rows.add({ ...row, codeHash: hashConfirmationCode(code, sha256) })
-      journal.append({ type: 'rule.proposed', turn: null, payload: { rule: name, does, who } })
+      const row = { at: clock.now(), name, source, examples: JSON.stringify(examples), sha256, does }
+      if (replaced !== null) adding.settle(replaced, 'refused')
+      rows.add({ ...row, who, intent, channel, asker, codeHash: hashConfirmationCode(code, sha256) })
+      journal.append({
+        type: 'rule.proposed',
+        turn: null,
+        payload: { rule: name, does, who, replaced: replaced?.name ?? null },
+      })
     })
-    const real = countBlocked(accepted.rules, decisions)
-    return { name, does, code, words: wordsOf({ does, said, notes, real, report: accepted.report, code }) }
+    const words = describeProposal({
+      ...{ does, said, notes, code, minutes: CONFIRM_WITHIN_MS / 60_000, replaced: replaced?.name ?? null },
+      ...{ rules: accepted.rules, report: accepted.report, real: decisions.recent(REAL_EVENTS_MAX) },
+    })
+    return { name, does, code, words }
   }
 
   return {
@@ -155,22 +157,41 @@ export const createProposals = (parts: Parts): Proposals => {
       return row === undefined ? null : adding.confirm(row, channel)
     },
 
-    open: () =>
-      open().map((row) => ({
-        kind: 'rule',
-        key: `rule/${row.seq}`,
-        at: row.at,
-        channel: row.channel,
-        summary: `a rule: ${row.does}`,
-        hasCode: (code) => hasCode(row, code),
-        decline: () => {
-          if (open().some(({ seq }) => seq === row.seq)) adding.settle(row, 'refused')
-        },
-      })),
-
+    ...createWaiting(open, adding.settle),
     settleInterrupted: adding.settleInterrupted,
   }
 }
+
+const TOO_MANY_OF_THE_AGENT = [
+  `${OPEN_MAX} proposals of yours wait for the owner's code already`,
+  'wait until the owner has answered them, each by its code or all by no',
+] as const
+
+/** Those that wait for their code, and the owner's no. */
+const createWaiting = (
+  open: () => readonly ProposalRow[],
+  settle: (row: ProposalRow, to: 'refused') => void,
+): Pick<Proposals, 'open' | 'decline' | 'waiting'> => ({
+  open: () =>
+    open().map((row) => ({
+      kind: 'rule',
+      key: `rule/${row.seq}`,
+      at: row.at,
+      channel: row.channel,
+      summary: `a rule: ${row.does}`,
+      hasCode: (code) => hasCode(row, code),
+      decline: () => {
+        if (open().some(({ seq }) => seq === row.seq)) settle(row, 'refused')
+      },
+    })),
+  decline: (codeOrName) => {
+    const rows = open()
+    const row = rows.find((one) => hasCode(one, codeOrName)) ?? rows.find(({ name }) => name === codeOrName)
+    if (row !== undefined) settle(row, 'refused')
+    return row?.name ?? null
+  },
+  waiting: () => open().map(({ name }) => name),
+})
 
 /** From a confirmed proposal to a rule that holds, once, whatever interrupts it. */
 const createAdding = ({ journal, rules, add }: Parts, rows: ReturnType<typeof createProposalRows>) => {
@@ -239,38 +260,3 @@ const freeName = (name: string, taken: ReadonlySet<string>): string => {
     if (!taken.has(next)) return next
   }
 }
-
-/** How many of the newest real events these rules alone would have blocked. */
-const countBlocked = (rules: readonly Rule[], decisions: Pick<DecisionChain, 'recent'>) => {
-  const events = decisions.recent(REAL_EVENTS_MAX).flatMap(({ type, detail }) => parseRecordedEvent(type, detail) ?? [])
-  return { of: events.length, blocked: events.filter((event) => blockersAt(rules, AT_START, event).length > 0).length }
-}
-
-const wordsOf = ({
-  does,
-  said,
-  notes,
-  real,
-  report,
-  code,
-}: {
-  readonly does: string
-  readonly said: string | null
-  readonly notes: readonly string[]
-  readonly real: { readonly of: number; readonly blocked: number }
-  readonly report: { readonly wouldBlock: readonly string[]; readonly stillAllows: readonly string[] }
-  readonly code: string
-}): string =>
-  [
-    'Shall I keep this rule? A rule cannot be taken back by me, only by you at the machine.',
-    does,
-    ...(said === null ? [] : [`The model says you asked for: ${quoteText(said)}`]),
-    ...list('It would block, for example:', report.wouldBlock),
-    ...list('It still allows, for example:', report.stillAllows),
-    `Of your last ${real.of} real events it would have blocked ${real.blocked}.`,
-    ...list('Mind:', notes),
-    `Answer ${code} within ${CONFIRM_WITHIN_MS / 60_000} minutes to keep it. Say no, or nothing, and nothing is added.`,
-  ].join('\n')
-
-const list = (title: string, lines: readonly string[]): readonly string[] =>
-  lines.length === 0 ? [] : [title, ...lines.map((line) => `  - ${line}`)]

@@ -65,9 +65,9 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'constrain',
     positionalsMax: Number.POSITIVE_INFINITY,
-    summary: 'the rules: list, add FILE, propose WORDS, confirm CODE, verify, explore, retire NAME',
+    summary: 'the rules: list, add FILE, propose WORDS, confirm CODE, decline CODE, verify, explore, retire NAME',
     takes:
-      '[list | add FILE [--yes CODE] | propose WORDS | confirm CODE | verify | explore | retire NAME --reason TEXT]',
+      '[list | add FILE [--yes CODE] | propose WORDS | confirm CODE | decline CODE_OR_NAME | verify | explore | retire NAME --reason TEXT]',
     options: { reason: { type: 'string' }, yes: { type: 'string' } },
     load: async () => (await import('./constrain.ts')).runConstrain,
   },

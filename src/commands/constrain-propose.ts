@@ -1,11 +1,11 @@
-/** Rules from the command line: proposed in words or as a file, and confirmed by a code. */
+/** Rules from the command line: proposed in words or as a file, and confirmed or declined by a code. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { parseConfirmationCode } from '../agent/confirmation-code.ts'
-import type { Proposed } from '../agent/proposals.ts'
 import { callerFolder } from '../config.ts'
 import { SOURCE_BYTES_MAX } from '../constraint-language/limits.ts'
+import { parseAnswer } from '../control-words.ts'
 import type { RuleDraft } from '../operations.ts'
 import { printableJson } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
@@ -18,6 +18,11 @@ export const runConstrainPropose: RunCommand = async (invocation) =>
 export const runConstrainConfirm: RunCommand = async (invocation) => {
   const [code = ''] = invocation.positionals
   return confirm(invocation, code)
+}
+
+export const runConstrainDecline: RunCommand = async (invocation) => {
+  const [codeOrName = ''] = invocation.positionals
+  return decline(invocation, codeOrName)
 }
 
 /** Asks for the code at a terminal; a script runs it twice, the second time with `--yes CODE`. */
@@ -58,17 +63,23 @@ const propose = async (invocation: Invocation, draft: RuleDraft): Promise<number
   const { io, json } = invocation
   const proposed = await withOperations(invocation, (operations) => operations.proposeRule(draft))
   io.out(`${json ? printableJson(proposed) : proposed.words}\n`)
-  if (!io.isTerminal || json) return 0
-  return (await asksForCode(invocation, proposed)) ? confirm(invocation, proposed.code) : 1
+  if (json) return 0
+  if (!io.isTerminal) {
+    const { code } = proposed
+    io.out(`To answer here: plaited constrain confirm ${code}, or plaited constrain decline ${code}\n`)
+    return 0
+  }
+  const said = await askForCode(invocation)
+  if (parseConfirmationCode(said) === proposed.code) return confirm(invocation, proposed.code)
+  if (parseAnswer(said) === 'no') await decline(invocation, proposed.code)
+  else io.out(`Nothing was added; it waits for its code, or for: plaited constrain decline ${proposed.code}\n`)
+  return 1
 }
 
-const asksForCode = async ({ io, signal }: Invocation, { code }: Proposed): Promise<boolean> => {
+const askForCode = async ({ io, signal }: Invocation): Promise<string> => {
   const terminal = createInterface({ input: io.stdin, output: process.stdout })
   try {
-    const said = await terminal.question('code> ', { signal })
-    if (parseConfirmationCode(said) === code) return true
-    io.out('Nothing was added.\n')
-    return false
+    return await terminal.question('code> ', { signal })
   } finally {
     terminal.close()
   }
@@ -80,5 +91,14 @@ const confirm = async (invocation: Invocation, code: string): Promise<number> =>
     operations.confirmRule(parseConfirmationCode(code) ?? code),
   )
   io.out(json ? `${printableJson({ added: said })}\n` : `${said}\n`)
+  return 0
+}
+
+const decline = async (invocation: Invocation, codeOrName: string): Promise<number> => {
+  const { io, json } = invocation
+  const name = await withOperations(invocation, (operations) =>
+    operations.declineRule(parseConfirmationCode(codeOrName) ?? codeOrName),
+  )
+  io.out(json ? `${printableJson({ declined: name })}\n` : `Declined: ${name} is not added.\n`)
   return 0
 }

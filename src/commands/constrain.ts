@@ -21,6 +21,10 @@ const VERBS = {
     ...{ takes: 'CODE', wordsMin: 1, wordsMax: 1 },
     load: async () => (await loadProposing()).runConstrainConfirm,
   },
+  decline: {
+    ...{ takes: 'CODE_OR_NAME', wordsMin: 1, wordsMax: 1 },
+    load: async () => (await loadProposing()).runConstrainDecline,
+  },
   verify: { ...NO_WORDS, load: async () => (await import('./constrain-verify.ts')).runConstrainVerify },
   explore: { ...NO_WORDS, load: async () => (await import('./constrain-explore.ts')).runConstrainExplore },
   retire: {

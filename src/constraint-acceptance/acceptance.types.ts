@@ -26,6 +26,8 @@ export type AcceptanceReport = {
   readonly types: readonly string[]
   /** Events that the trial asked about. */
   readonly tried: number
+  /** Whether what they block would be allowed once the owner has confirmed it. */
+  readonly asks: 'never' | 'sometimes' | 'always'
   /** At most five events that these rules block, and five that they leave alone, in words. */
   readonly wouldBlock: readonly string[]
   readonly stillAllows: readonly string[]

@@ -10,12 +10,12 @@
  * It does not judge whether a rule is wise, and nothing in it depends on the time that it takes.
  */
 import { isLifecycleType, type LifecycleType, lifecycleVocabulary } from '../agent/lifecycle-vocabulary.ts'
-import { createPermissionEventBuilder, type PermissionEventBuilder } from '../agent/permission-event.ts'
+import { asIfConfirmed, createPermissionEventBuilder, type PermissionEventBuilder } from '../agent/permission-event.ts'
 import { permissionFields } from '../agent/permission-fields.ts'
 import { isPermissionType, type PermissionType, permissionVocabulary } from '../agent/permission-vocabulary.ts'
 import { parseRuleFile } from '../constraint-language/parse-rule-file.ts'
 import { AT_START, blockersAt } from '../constraint-language/positions.ts'
-import type { Listener, Rule } from '../constraint-language/rule.types.ts'
+import type { Listener, Rule, RuleEvent } from '../constraint-language/rule.types.ts'
 import { RuleFault } from '../constraint-language/rule-fault.ts'
 import type { RuleExamples } from '../constraint-spec/rule-spec.schemas.ts'
 import type { Acceptance, AcceptanceReport, Audit, Refused, RuleFile } from './acceptance.types.ts'
@@ -200,13 +200,19 @@ const preview = (
   )
   const samples = types.flatMap(samplesOf).filter(({ isPlain }) => isPlain)
   const standing = rules.flatMap((rule) => rule.syncs.map((sync) => ({ ...rule, syncs: [sync] })))
-  const isBlocked = ({ event }: Sample) => blockersAt(standing, AT_START, event).length > 0
+  const isStopped = (event: RuleEvent) => blockersAt(standing, AT_START, event).length > 0
+  const isBlocked = ({ event }: Sample) => isStopped(event)
+  const stopped = types
+    .flatMap(samplesOf)
+    .filter((sample) => sample.event.detail['confirmed'] === null && isBlocked(sample))
+  const asked = stopped.filter(({ event }) => !isStopped(asIfConfirmed(event)))
   const show = (given: RuleExamples['mustBlock'] = [], found: readonly Sample[]) => {
     const lines = [...given.map(describeExample), ...found.map(({ event, input }) => describeEvent(event.type, input))]
     return [...new Set(lines)].slice(0, SHOWN_MAX)
   }
   return {
     types,
+    asks: asked.length === 0 ? 'never' : asked.length < stopped.length ? 'sometimes' : 'always',
     wouldBlock: show(examples?.mustBlock, samples.filter(isBlocked)),
     stillAllows: show(
       examples?.mustAllow,

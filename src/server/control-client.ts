@@ -61,6 +61,7 @@ export const createControlClient = (socket: string): Operations => {
     auditDecisions: () => call('/audit'),
     proposeRule: (rule) => call('/propose-rule', rule),
     confirmRule: (code) => call('/confirm-rule', { code }),
+    declineRule: (codeOrName) => call('/decline-rule', { codeOrName }),
     openQuestions: () => call('/open-questions'),
     declineQuestion: (key) => call('/decline-question', { key }),
     budget: (extension) => call('/budget', { extension }),

@@ -144,6 +144,8 @@ const NO_PROPOSALS: Proposals = {
   },
   confirm: async () => null,
   open: () => [],
+  decline: () => null,
+  waiting: () => [],
   settleInterrupted: () => {},
 }
 

@@ -45,7 +45,7 @@ const ask = (...asked: readonly (readonly [kind: OpenQuestion['kind'], key: stri
     },
   }
   const proposals: Proposals = {
-    ...{ propose: unused, proposeFile: unused, settleInterrupted: unused },
+    ...{ propose: unused, proposeFile: unused, settleInterrupted: unused, decline: unused, waiting: () => [] },
     open: () => of('rule'),
     confirm: async (code) => (of('rule').some(({ key }) => key === code) ? `Added as ${code}.` : null),
   }
@@ -105,7 +105,10 @@ test('a rule that a turn proposes is signed with the owner’s own words, cut to
     return { name: 'r', does: '', words: 'words', code: 'bcdfghjk' }
   }
   const proposals = createTurnProposals({
-    proposals: { propose, proposeFile: unused, confirm: unused, open: () => [], settleInterrupted: unused },
+    proposals: {
+      ...{ propose, proposeFile: unused, confirm: unused, open: () => [], settleInterrupted: unused },
+      ...{ decline: unused, waiting: () => [] },
+    },
     ...{ outbox: { add: () => {} }, transaction: (_, body) => body(), onProposed: () => {} },
   })
   const spec = parseTemplateWords('never run curl')
@@ -116,4 +119,30 @@ test('a rule that a turn proposes is signed with the owner’s own words, cut to
   expect(signed?.intent).toStartWith('never run curl')
   expect(signed?.intent).toHaveLength(500)
   expect(signed?.intent.isWellFormed()).toBe(true)
+})
+
+test.each([
+  ['never run curl', 'never run curl', 'owner'],
+  ['please look at my letters', 'never run curl', 'agent'],
+  ['never run curl', 'never run wget', 'agent'],
+])('after the words %p a proposal of %p is the wish of the %s', (text, words, asker) => {
+  const proof = createOwnerGate(null)({ channel: 'cli', senderId: 'local:owner', messageId: 'm1', text })
+  const spec = parseTemplateWords(words)
+  if (!proof.ok || spec === null) throw new Error('no intent or no form')
+  const askers: string[] = []
+  const propose: Proposals['propose'] = (_, by) => {
+    askers.push(by.asker)
+    return { name: 'r', does: '', words: 'words', code: 'bcdfghjk' }
+  }
+  const proposals = createTurnProposals({
+    proposals: {
+      ...{ propose, proposeFile: unused, confirm: unused, open: () => [], settleInterrupted: unused },
+      ...{ decline: unused, waiting: () => [] },
+    },
+    ...{ outbox: { add: () => {} }, transaction: (_, body) => body(), onProposed: () => {} },
+  })
+  // However the model names it, and whatever it says about it.
+  const named = { ...spec, name: 'my-own-name', sentence: 'Never that.' }
+  proposals.propose(named, { intent: 'the owner wants it', turn: { id: 't1', intent: proof.intent } as Turn })
+  expect(askers).toEqual([asker])
 })

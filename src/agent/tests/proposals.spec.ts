@@ -11,7 +11,13 @@ import { parseRules, ruleSetOf } from './gate-fixture.ts'
 import { createTestState } from './state-fixture.ts'
 
 const acceptance = createRuleAcceptance()
-const BY = { who: 'owner on cli', intent: 'never allow payments over $3', channel: 'cli', said: null }
+const BY = {
+  who: 'owner on cli',
+  intent: 'never allow payments over $3',
+  channel: 'cli',
+  asker: 'owner',
+  said: null,
+} as const
 
 const specOf = (words: string) => {
   const spec = parseTemplateWords(words)
@@ -53,7 +59,7 @@ const open = (store = createTestState(), existing: RuleSet = ruleSetOf()) => {
   return { store, added, failures, lost, create, proposals: create(), setRules }
 }
 
-const propose = ({ proposals }: Pick<ReturnType<typeof open>, 'proposals'>, words = BY.intent) =>
+const propose = ({ proposals }: Pick<ReturnType<typeof open>, 'proposals'>, words: string = BY.intent) =>
   proposals.propose(specOf(words), BY)
 
 describe('a proposed rule', () => {
@@ -208,11 +214,54 @@ export const pay = bThread([bSync({ block: on('permission:payment:send', () => t
     it.store[Symbol.dispose]()
   })
 
-  test('waits with at most four others', () => {
+  test('can be declined by its code or its name, and then its code adds nothing', async () => {
+    const it = open()
+    const [curl, wget] = [propose(it, 'never run curl'), propose(it, 'never run wget')]
+    expect(it.proposals.decline('bcdfghjk')).toBeNull()
+    expect(it.proposals.decline(curl.code)).toBe('no-command-curl')
+    expect(it.proposals.decline('no-command-wget')).toBe('no-command-wget')
+    for (const { code } of [curl, wget]) expect(await it.proposals.confirm(code, 'cli')).toBeNull()
+    expect(it.proposals.waiting()).toEqual([])
+    it.store[Symbol.dispose]()
+  })
+
+  test('that asks says what it would ask about, not that it would block it', () => {
+    const it = open()
+    const decisions = createDecisionChain(it.store.state(), it.store.clock)
+    const built = createPermissionEventBuilder(it.store.clock, 'UTC')('permission:payment:send', { amountMicros: 1 })
+    if (!built.ok) throw new Error(built.message)
+    decisions.append({
+      ...{ turn: null, toolUseId: null, blockedBy: [], reason: null, type: 'permission:payment:send' },
+      ...{ rulesHash: 'h', rulesHead: null, positions: null, outcome: 'allowed', detail: built.event.detail },
+    })
+    const { words } = propose(it, 'ask before every payment')
+    expect(words).toContain('It would ask you about, for example:\n  - payment:send')
+    expect(words).toContain('Of your last 1 real events it would have asked you about 1.')
+    expect(words).not.toContain('It would block')
+    const mixed = `import { bSync, bThread, on } from 'plaited'
+/** Small payments are asked about, others are not made. */
+export const pay = bThread([bSync({ block: on('permission:payment:send', ({ detail }) => detail.confirmed === null || detail.amountMicros > 5) })], true)
+`
+    const told = it.proposals.proposeFile({ name: 'mixed', source: mixed }, BY).words
+    expect(told).toContain('It would block, or ask you about, for example:')
+    expect(told).toContain('it would have blocked 0 and asked you about 1.')
+    it.store[Symbol.dispose]()
+  })
+
+  test('waits with at most four others of the same asker: the agent’s sixth is refused, the owner’s replaces one', () => {
     const it = open()
     for (const words of ['never run curl', 'never run wget', 'never run nc', 'ask before every payment', 'no payments'])
       propose(it, words)
-    expect(() => propose(it, 'never run ssh')).toThrow("5 proposals wait for the owner's code already")
+    const byAgent = { ...BY, asker: 'agent' } as const
+    const proposeByAgent = (words: string) => it.proposals.propose(specOf(words), byAgent)
+    for (const words of ['a', 'b', 'c', 'd', 'e']) proposeByAgent(`never run agent-${words}`)
+    expect(() => proposeByAgent('never run agent-f')).toThrow("5 proposals of yours wait for the owner's code already")
+    const [oldest] = it.proposals.waiting()
+    const sixth = propose(it, 'never run ssh')
+    expect(oldest).toBe('no-command-curl')
+    expect(sixth.words).toContain('It takes the place of no-command-curl, which waited longest')
+    expect(it.proposals.waiting()).not.toContain('no-command-curl')
+    expect(it.proposals.waiting()).toHaveLength(10)
     for (const one of it.proposals.open()) one.decline('no')
     expect(it.proposals.open()).toEqual([])
     it.store[Symbol.dispose]()

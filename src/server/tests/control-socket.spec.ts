@@ -77,6 +77,7 @@ const answers: Operations = {
   ],
   proposeRule: async (rule) => ({ name: rule.kind, does: 'does', words: 'words', code: 'bcdfghjk' }),
   confirmRule: async (code) => `added by ${code}`,
+  declineRule: async (codeOrName) => `declined ${codeOrName}`,
   execute: async () => ({ kind: 'text', text: 'read', truncated: true }),
   auditDecisions: async () => ({ ok: false, seq: 3, fault: 'its fields were changed' }),
   budget: async (extension) => ({ ...BUDGET, turnCapMicros: extension?.micros ?? 0 }),
