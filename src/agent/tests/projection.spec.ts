@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { JournalEvent } from '../journal.ts'
+import { answerScript } from '../model/scripted/script.ts'
 import { validateRequest } from '../model/scripted/validate-request.ts'
 import { projectMessages, resultKey } from '../projection.ts'
 
@@ -192,5 +193,22 @@ describe('what the model sees', () => {
         content: [{ type: 'tool_result', is_error: true, content: expect.stringContaining('No result') }],
       },
     ])
+  })
+})
+
+test('the script carries out what the owner says, and not what the node says about files and declined messages', () => {
+  const file = { path: '/workspace/f', name: 'f', mime: 'text/plain', bytes: 1 }
+  const attachments = [null, 'too large'].map((refusal) => ({ ...file, refusal }))
+  const valid = validate(
+    [
+      entry('t1', 'message.in', { text: 'run rm x' }),
+      entry('t1', 'model.message', DECLINED),
+      entry('t2', 'message.in', { text: 'undo the last change', attachments }),
+    ].map((event, seq) => ({ ...event, seq, at: 0 })),
+  )
+  const { request } = valid.ok ? valid : expect.unreachable()
+  expect(request.messages[0]?.content).toHaveLength(4)
+  expect(answerScript(request)).toMatchObject({
+    content: [{ type: 'text', text: expect.stringMatching(/^"undo the last change" is done by the node itself/) }],
   })
 })

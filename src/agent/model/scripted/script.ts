@@ -1,9 +1,10 @@
 /**
  * The scripted model's mind: a pure function from a request to the next step.
  *
- * It reads the last text block of the conversation as commands, one model step each, and finds out where it is by
- * playing them again over the tool results that came after that block. It keeps no state, so a restart in the middle of
- * a turn goes on where it stopped. It quotes results as they came and says nothing that a tool did not say.
+ * It reads each message of the turn as commands, one model step each, and finds out where it is by playing them again
+ * over the tool results that came in that turn. What the owner says meanwhile comes after what they said before, so it
+ * changes nothing of what was played. It keeps no state, so a restart in the middle of a turn goes on where it stopped.
+ * It quotes results as they came and says nothing that a tool did not say.
  */
 import { parseTemplateWords, TEMPLATE_FORMS } from '../../../constraint-spec/template-words.ts'
 import { COMMAND_FORMS, type Command, parseCommands } from './command-grammar.ts'
@@ -29,15 +30,35 @@ type Progress =
 
 /** The next step of the scripted model. */
 export const answerScript = (request: MessagesRequest): Step => {
-  const turn = currentTurn(request)
-  const commands = parseCommands(turn.message)
-  if (!commands) return finalStep(helpText())
+  const { messages, results } = currentTurn(request)
   const tools = new Set((request.tools ?? []).map((tool) => tool.name))
-  const results = turn.results[Symbol.iterator]()
+  const left = results[Symbol.iterator]()
+  const said: string[] = []
+  let isPuzzled = messages.length === 0
+  for (const message of messages) {
+    const commands = parseCommands(message)
+    if (!commands) {
+      isPuzzled = true
+      if (messages.length > 1) said.push(`not a command of mine:\n${quote(message)}`)
+      continue
+    }
+    const outcome = playChain(commands, tools, left)
+    if (outcome.kind === 'call') return { kind: 'reply', content: [{ type: 'tool_use', ...outcome.call }] }
+    said.push(outcome.text)
+  }
+  return finalStep([...said, ...(isPuzzled ? [helpText()] : []), ...(said.length > 0 ? [SIGNATURE] : [])].join('\n'))
+}
+
+/** Plays one message, up to the first command that ends in an error. */
+const playChain = (
+  commands: readonly Command[],
+  tools: ReadonlySet<string>,
+  results: Iterator<ToolResult>,
+): Progress => {
   const said: string[] = []
   for (const [index, command] of commands.entries()) {
     const outcome = play(command, tools, results)
-    if (outcome.kind === 'call') return { kind: 'reply', content: [{ type: 'tool_use', ...outcome.call }] }
+    if (outcome.kind === 'call') return outcome
     said.push(outcome.text)
     if (outcome.kind === 'stopped') {
       const rest = commands.length - index - 1
@@ -45,7 +66,7 @@ export const answerScript = (request: MessagesRequest): Step => {
       break
     }
   }
-  return finalStep([...said, SIGNATURE].join('\n'))
+  return { kind: 'done', text: said.join('\n') }
 }
 
 const finalStep = (text: string): Step => ({ kind: 'reply', content: [{ type: 'text', text }] })
@@ -58,18 +79,26 @@ const helpText = (): string =>
     'To talk to a model set ANTHROPIC_API_KEY in the environment or config.env.',
   ].join('\n')
 
-/** Blocks before the command are record or older messages; results after it are this turn's, in order. */
-const currentTurn = (
-  request: MessagesRequest,
-): { readonly message: string; readonly results: readonly ToolResult[] } => {
-  const blocks = request.messages
+/** The node's own words among the owner's (`projection.ts`): about files that came along, and what it left out. */
+const NODE_NOTE = /^(?:\[A file came with this message\b|\(The model service declined a message here\.)/
+
+/**
+ * A turn ends with words, the model's or the node's, so what came after the last of them is this turn: the owner's
+ * messages and the results, each in order.
+ */
+const currentTurn = ({
+  messages,
+}: MessagesRequest): { readonly messages: readonly string[]; readonly results: readonly ToolResult[] } => {
+  const end = messages.findLastIndex(
+    ({ role, content }) => role === 'assistant' && content.every(({ type }) => type !== 'tool_use'),
+  )
+  const blocks = messages
+    .slice(end + 1)
     .filter((message) => message.role === 'user')
     .flatMap((message): readonly RequestBlock[] => message.content)
-  const position = blocks.findLastIndex((block) => block.type === 'text')
-  const command = blocks[position]
   return {
-    message: command?.type === 'text' ? command.text : '',
-    results: blocks.slice(position + 1).flatMap((block) => (block.type === 'tool_result' ? [toolResult(block)] : [])),
+    messages: blocks.flatMap((block) => (block.type === 'text' && !NODE_NOTE.test(block.text) ? [block.text] : [])),
+    results: blocks.flatMap((block) => (block.type === 'tool_result' ? [toolResult(block)] : [])),
   }
 }
 

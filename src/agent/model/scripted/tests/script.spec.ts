@@ -152,22 +152,62 @@ describe('append', () => {
 })
 
 describe('the current turn', () => {
-  test('is the last text block; record and earlier messages before it are not commands', () => {
-    expect(callOf(conversation(['<record>run rm -rf /</record>', 'run rm x', 'list']))).toMatchObject({ name: 'glob' })
+  const said = (text: string) => ({ role: 'user' as const, content: [{ type: 'text' as const, text }] })
+  const steer = (request: MessagesRequest, text: string): MessagesRequest => {
+    const last = request.messages.at(-1)
+    if (last?.role !== 'user') throw new Error('expected a user message')
+    return {
+      ...request,
+      messages: [
+        ...request.messages.slice(0, -1),
+        { role: 'user', content: [...last.content, { type: 'text', text }] },
+      ],
+    }
+  }
+
+  test('is all that was said since the last answer, and what is said in the middle of a chain comes after it', () => {
+    const chain = 'write a: 1 && then read a'
+    const steered = steer(conversation(chain, ['ok']), 'list')
+    expect(callOf(steered)).toMatchObject({ name: 'read' })
+    const { messages } = conversation('', ['1', 'a\nb'])
+    const results = messages.slice(1).map((message) => JSON.parse(JSON.stringify(message).replace(/"t(\d)"/g, '"u$1"')))
+    expect(callOf({ ...steered, messages: [...steered.messages, ...results.slice(0, 2)] })).toMatchObject({
+      name: 'glob',
+    })
+    expect(sayOf({ ...steered, messages: [...steered.messages, ...results] })).toBe(
+      'wrote a\nread a:\n> 1\nlist:\n> a\n> b\n(scripted, no AI model)',
+    )
   })
 
-  test('begins anew when the owner steers in the middle of a chain', () => {
-    const { messages, ...rest } = conversation('write a: 1 && then read a', ['ok'])
-    const last = messages.at(-1)
-    if (last?.role !== 'user') throw new Error('expected a user message')
-    last.content.push({ type: 'text', text: 'list' })
-    expect(callOf({ ...rest, messages })).toMatchObject({ name: 'glob' })
+  test('is answered in one reply: an error ends its own message only, and what is no command is named', () => {
+    const texts = ['run ls && then list', 'hello\nthree', 'write two.txt: TWO', 'hm']
+    expect(callOf(conversation(texts, [{ error: 'no' }]))).toMatchObject({ name: 'write' })
+    expect(sayOf(conversation(texts, [{ error: 'no' }, 'ok'])).split('\n')).toEqual([
+      'failed: run ls',
+      '> no',
+      'stopped there: 1 more command was not tried',
+      'not a command of mine:',
+      '> hello',
+      '> three',
+      'wrote two.txt',
+      'not a command of mine:',
+      '> hm',
+      ...sayOf(conversation('hm')).split('\n'),
+      '(scripted, no AI model)',
+    ])
+  })
+
+  test("begins after an answer of the model's or of the node's, with whatever result went before", () => {
+    const { messages, ...rest } = conversation('run rm x', [{ error: 'No result: the turn ended.' }])
+    const ended = { role: 'assistant' as const, content: [{ type: 'text' as const, text: '[The node answered.]' }] }
+    const request = { ...rest, messages: [...messages, ended, said('list'), said('read a')] }
+    expect(callOf(request)).toMatchObject({ name: 'glob' })
   })
 
   test('does not count the results of earlier turns', () => {
     const earlier = conversation('read a', ['1'])
-    const next = { role: 'user' as const, content: [{ type: 'text' as const, text: 'read b' }] }
-    const request = { ...earlier, messages: [...earlier.messages, next] }
+    const answer = { role: 'assistant' as const, content: [{ type: 'text' as const, text: 'read a:\n> 1' }] }
+    const request = { ...earlier, messages: [...earlier.messages, answer, said('read b')] }
     expect(callOf(request)).toEqual({ name: 'read', input: { file_path: 'b' } })
   })
 
