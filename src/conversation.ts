@@ -9,14 +9,10 @@ import { createChannelLines } from './channel-lines.ts'
 import type { Channel } from './channels/channels.types.ts'
 import { createControlDesk } from './control-desk.ts'
 import type { ConversationParts, StopCause, StopReport } from './conversation.types.ts'
+import { NOT_BEGUN } from './describe.ts'
 import { QUEUE_LOOK_MAX, recordDismissed } from './open-turn.ts'
 import { createTurnLane } from './turn-lane.ts'
 import { createTurnRunner } from './turn-runner.ts'
-
-const NOT_BEGUN = {
-  end: 'stopped',
-  text: 'Not done: you said stop before I began it. Say it again if you still want it.',
-} as const
 
 export type Conversation = {
   /**
@@ -63,7 +59,7 @@ export const createConversation = (given: ConversationParts): Conversation => {
     const groups = together ? [...Map.groupBy(waiting, ({ channel }) => channel).values()] : waiting.map((one) => [one])
     for (const [first, ...rest] of groups) {
       if (!first) continue
-      recordDismissed(parts, [first, ...rest], NOT_BEGUN)
+      recordDismissed(parts, [first, ...rest], { end: 'stopped', text: NOT_BEGUN })
       lines.send(first.channel)
     }
   }

@@ -143,6 +143,9 @@ const describeFate = (sha: string, takenBackBy: ReadonlyMap<string, string | nul
   return links.length === 0 ? '' : `  ${links.join(', ')}`
 }
 
+/** What a message that waited is answered with when a STOP dismisses it. */
+export const NOT_BEGUN = 'Not done: you said stop before I began it. Say it again if you still want it.'
+
 export const describeStop = ({ stopped, dismissed, frozen }: StopReport): string =>
   [
     stopped ? 'Stopped the running turn.' : 'Nothing was running.',

@@ -163,6 +163,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/channel-lines.ts',
     'src/control-desk.ts',
     'src/conversation.types.ts',
+    'src/describe.ts',
     'src/open-turn.ts',
     'src/turn-lane.ts',
     'src/turn-runner.ts',
@@ -241,6 +242,7 @@ export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   'node:zlib': ['src/agent/workspace/isomorphic/program/', 'src/constraint-history/'],
   // Only tests: no home in the product.
   'bun:test': [],
+  'node:stream': [],
   'fast-check': [],
 }
 

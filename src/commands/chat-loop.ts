@@ -1,12 +1,14 @@
 /**
  * Turns a stream of lines into messages and shows what comes back. Piped, one line is one turn and the next waits for its
- * reply; at a terminal a line goes out at once, and joins the turn that runs.
+ * reply, control words included; only a STOP is heard as soon as its line comes. At a terminal a line goes out at once,
+ * and joins the turn that runs.
  */
 import { randomBytes } from 'node:crypto'
 import { createInterface, type Interface } from 'node:readline'
 import type { ChannelProgress } from '../channels/channels.types.ts'
 import { renderProgress } from '../channels/cli/render.ts'
 import { parseAnswer, parseControlWord } from '../control-words.ts'
+import { NOT_BEGUN } from '../describe.ts'
 import type { Operations } from '../operations.ts'
 import { escapeUnsafeCharacters } from '../utils/escape-unsafe-characters.ts'
 import { NodeError } from '../utils/node-error.ts'
@@ -17,6 +19,9 @@ import { createLineReader } from './line-reader.ts'
 const LINE_CHARACTERS_MAX = 1_000_000
 /** Input that goes on for so long without a line break is no text, such as /dev/zero, and would fill the memory. */
 const UNBROKEN_BYTES_MAX = 4 * LINE_CHARACTERS_MAX
+
+/** STOPs that are under way in a pipe: the second one freezes the node, and a further one would do no more. */
+const STOPS_UNDER_WAY_MAX = 2
 
 const PROMPT = 'you> '
 
@@ -173,12 +178,30 @@ const createUnbrokenMeter = (refuse: (fault: NodeError) => void): ((chunk: Buffe
 type Piped = { readonly io: Io; readonly signal: AbortSignal }
 
 const readAll = async (lines: Interface, operations: ChatOperations, { io, signal }: Piped): Promise<boolean> => {
-  const input = createLineReader(lines)
   const answers: Promise<boolean>[] = []
+  const show = (line: string): void => io.out(`> ${escapeUnsafeCharacters(line)}\n`)
+  let saying = 0
+  let stopping = 0
   const say = async (line: string): Promise<boolean> => {
-    io.out(`> ${escapeUnsafeCharacters(line)}\n`)
-    return (await chat.turn(line)) !== 'refused'
+    show(line)
+    saying++
+    return (await chat.turn(line).finally(() => saying--)) !== 'refused'
   }
+  /** What waits before a STOP is dismissed here: sent behind it, it could come too late to be dismissed by it. */
+  const stopAtOnce = (line: string, waiting: readonly string[]): boolean => {
+    if (parseControlWord(line) !== 'stop' || saying + waiting.length === 0) return false
+    if (stopping >= STOPS_UNDER_WAY_MAX) return false
+    stopping++
+    for (const dismissed of waiting) show(dismissed)
+    if (waiting.length > 0) io.out(`${NOT_BEGUN}\n`)
+    later(say(line).finally(() => stopping--))
+    return true
+  }
+  const later = (answered: Promise<boolean>): void => {
+    answered.catch(() => {}) // it is told when its turn has come, with the others
+    answers.push(answered)
+  }
+  const input = createLineReader(lines, stopAtOnce)
   /** Lines that answer are taken out of turn until one does; any other, and the end of the input, is a no. */
   const answer = async ({ key, over }: ChatQuestion): Promise<boolean> => {
     const isOver = over.then((): typeof OVER => OVER)
@@ -196,18 +219,23 @@ const readAll = async (lines: Interface, operations: ChatOperations, { io, signa
       if (!(await operations.openQuestions()).includes(key)) return isSaid
     }
   }
-  const onQuestion = (question: ChatQuestion): void => {
-    const answered = answer(question)
-    answered.catch(() => {}) // it is told at the end, with the others
-    answers.push(answered)
-  }
+  const onQuestion = (question: ChatQuestion): void => later(answer(question))
   const chat = createChat(operations, io, { isTerminal: false, onQuestion })
-  for (let line = await input.next(); line !== null; line = await input.next()) {
+  let isAllSaid = true
+  for (;;) {
+    const line = await input.peek()
+    // A STOP that overtook this line is answered first; what it dismissed is gone from the lines.
+    const answered = answers.shift()
+    if (answered !== undefined) {
+      isAllSaid = (await answered) && isAllSaid
+      continue
+    }
+    if (line === null) return isAllSaid
     // What was read ahead when a signal came is neither shown nor sent.
     if (signal.aborted) return false
-    answers.push(Promise.resolve(await say(line)))
+    await input.next()
+    isAllSaid = (await say(line)) && isAllSaid
   }
-  return (await Promise.all(answers)).every(Boolean)
 }
 
 /** The question waits no longer. */

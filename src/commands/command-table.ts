@@ -13,7 +13,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'chat',
     refusesJson: true,
     endsAtSignal: true,
-    summary: 'talk to the agent; piped, each line is one turn',
+    summary: 'talk to the agent; piped, each line is one turn, in order, and stop is heard at once',
     takes: '[--model scripted|MODEL]',
     options: { model: { type: 'string' } },
     load: async () => (await import('./chat.ts')).runChat,

@@ -2,7 +2,9 @@ import { describe, expect, spyOn, test } from 'bun:test'
 import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import type { ChannelProgress } from '../../channels/channels.types.ts'
+import { NOT_BEGUN } from '../../describe.ts'
 import { type Chat, type ChatOperations, type Lines, runChatLoop, talk } from '../chat-loop.ts'
 
 const STOPPED = { stopped: true, dismissed: 0, frozen: false }
@@ -207,6 +209,112 @@ describe('piped', () => {
     expect(declined).toEqual(['t1/q1'])
     expect(shown).toContain('(no answer, which is a no)')
     expect(shown).toContain('ended: declined')
+  })
+})
+
+describe('piped, a STOP', () => {
+  /** Lines that come one by one to a node whose turns last until they are stopped. */
+  const pipeSlowly = ({ isSlowToStop = false } = {}) => {
+    const stdin = new PassThrough()
+    const said: string[] = []
+    const shown: string[] = []
+    const running: (() => void)[] = []
+    const operations: ChatOperations = {
+      stop: async () => STOPPED,
+      openQuestions: async () => [],
+      declineQuestion,
+      say: async ({ text }) => {
+        said.push(text)
+        if (!(text.startsWith('run') || (text === 'stop' && isSlowToStop))) return `did ${text}`
+        const { promise, resolve } = Promise.withResolvers<void>()
+        running.push(resolve)
+        await promise
+        return `ended ${text}`
+      },
+    }
+    const io = { out: (text: string) => void shown.push(text), error: () => {}, isTerminal: false, stdin }
+    const chat = runChatLoop(operations, { io, signal: new AbortController().signal })
+    const write = async (text: string) => {
+      stdin.write(text)
+      for (let turns = 0; turns < 5; turns++) await settle()
+    }
+    const endTurn = () => running.shift()?.()
+    return { chat, said, shown, stdin, write, endTurn, text: () => shown.join('').split('\n').filter(Boolean) }
+  }
+
+  test('is heard while a line is worked on, and dismisses with a word what waits between; what follows goes on', async () => {
+    const { chat, said, stdin, write, endTurn, text } = pipeSlowly()
+    await write('run long\n')
+    await write('undo\nrun other\n')
+    expect(said).toEqual(['run long'])
+    await write('STOP!\nwrite a: b\n')
+    expect(said).toEqual(['run long', 'STOP!'])
+    endTurn()
+    stdin.end()
+    expect(await chat).toBe(true)
+    expect(said).toEqual(['run long', 'STOP!', 'write a: b'])
+    expect(text()).toEqual([
+      ...['> run long', '> undo', '> run other', NOT_BEGUN, '> STOP!', 'did STOP!'],
+      ...['ended run long', '> write a: b', 'did write a: b'],
+    ])
+  })
+
+  test('that comes together with what was before it dismisses all of that, and is answered before the next line', async () => {
+    const { chat, said, stdin, write, endTurn } = pipeSlowly()
+    await write('write a: b\nrun long\nstop!\nrun on\n')
+    expect(said).toEqual(['stop!', 'run on'])
+    endTurn()
+    stdin.end()
+    expect(await chat).toBe(true)
+  })
+
+  test('whose answer takes its time keeps what comes after it waiting, for the next STOP to dismiss', async () => {
+    const { chat, said, stdin, write, endTurn, text } = pipeSlowly({ isSlowToStop: true })
+    await write('run long\n')
+    await write('stop\nwrite a: b\n')
+    endTurn()
+    await write('stop\n')
+    expect(said).toEqual(['run long', 'stop', 'stop'])
+    for (const _ of said) endTurn()
+    stdin.end()
+    expect(await chat).toBe(true)
+    expect(text()).toContain(NOT_BEGUN)
+  })
+
+  test('that is repeated without end is sent twice, and the rest stays where it is', async () => {
+    const { said, stdin, write } = pipeSlowly({ isSlowToStop: true })
+    await write('run long\n')
+    let isRefused = false
+    for (let chunk = 0; chunk < 100 && !isRefused; chunk++) {
+      isRefused = !stdin.write('stop\n'.repeat(1000))
+      await settle()
+    }
+    expect({ isRefused, said }).toEqual({ isRefused: true, said: ['run long', 'stop', 'stop'] })
+  })
+
+  test('with nothing before it is a line as any other', async () => {
+    const { chat, said, stdin, write } = pipeSlowly()
+    await write('stop\nstatus\n')
+    stdin.end()
+    expect(await chat).toBe(true)
+    expect(said).toEqual(['stop', 'status'])
+  })
+
+  test('is looked for in the lines that come next, and the rest of a long input stays where it is', async () => {
+    const { chat, said, stdin, write, endTurn } = pipeSlowly()
+    await write('run long\n')
+    let isRefused = false
+    for (let chunk = 0; chunk < 100 && !isRefused; chunk++) {
+      isRefused = !stdin.write('undo\n'.repeat(1000))
+      await settle()
+    }
+    expect(isRefused).toBe(true)
+    stdin.end('stop\n')
+    await settle()
+    expect(said).toEqual(['run long'])
+    endTurn()
+    expect(await chat).toBe(true)
+    expect(said.at(-1)).toBe('stop')
   })
 })
 
