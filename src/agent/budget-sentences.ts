@@ -1,10 +1,10 @@
 /** What the owner reads about money in a reply: written by our code, never by a model. */
 import { formatMicros, MICROS_PER_UNIT } from '../utils/micros.ts'
-import type { BudgetSpan, PeriodBudget } from './ledger.types.ts'
+import type { BudgetSpan, CapSpan, PeriodBudget } from './ledger.types.ts'
 
-/** A cap that a call would break. */
-export type BrokenCap = {
-  readonly span: 'call' | 'turn' | BudgetSpan
+/** A cap, and what of it is spent. */
+export type Cap = {
+  readonly span: CapSpan
   readonly spentMicros: number
   readonly limitMicros: number
 }
@@ -12,7 +12,7 @@ export type BrokenCap = {
 const SPAN_WORDS: Readonly<Record<BudgetSpan, string>> = { day: 'today', month: 'this month' }
 
 /** Why a call is not made: the cap, what is spent, and what raises it. */
-export const describeRefusal = (micros: number, { span, spentMicros, limitMicros }: BrokenCap): string => {
+export const describeRefusal = (micros: number, { span, spentMicros, limitMicros }: Cap): string => {
   const spent = `${formatMicros(spentMicros)} of the ${formatMicros(limitMicros)} USD`
   const reason = `I stop here: the next model call could cost up to ${formatMicros(micros)} USD, and`
   switch (span) {
@@ -25,6 +25,13 @@ export const describeRefusal = (micros: number, { span, spentMicros, limitMicros
       return `${reason} ${spent} for ${SPAN_WORDS[span]} are spent; say ${extensionWord(span, missing)} to raise that, then say it again.`
     }
   }
+}
+
+/** Why an answer ends before its end: the cap paid for no more. */
+export const describeShortening = (span: CapSpan): string => {
+  if (span === 'call') return 'one model call may not cost more: PLAITED_CAP_CALL_USD raises that'
+  if (span === 'turn') return 'no more was left for this turn: your next message starts a new one'
+  return `no more was left for ${SPAN_WORDS[span]}: ${extensionWord(span, 1)} raises that`
 }
 
 /** Told once per day and month, in the reply of the turn that came near the cap. */

@@ -1,23 +1,25 @@
 /** One call of the model: asked of the gate, paid for in advance, journalled before and after. */
 import type { AgentParts } from './agent-parts.types.ts'
+import { type AnswerLength, chooseAnswerLength } from './answer-length.ts'
 import { describeBlock } from './constraint-engine.ts'
 import { selectHistory } from './history.ts'
 import type { JournalEvent } from './journal.ts'
 import { type MediaBlock, type Model, ModelError, type ModelRequest, type ModelUsage } from './model/model.types.ts'
-import { costMicros, worstCaseMicros } from './model/model-prices.ts'
+import { costMicros } from './model/model-prices.ts'
 import type { ModelStep } from './next-step.ts'
 import { type MediaOf, projectMessages } from './projection.ts'
 import { contextLabels, type Labels } from './taint.ts'
 import type { Turn, TurnEnding } from './turn.types.ts'
 
-/** Tokens that one answer may have. */
-const ANSWER_TOKENS_MAX = 8192
 /** Text and code have about four bytes to a token, so this overestimates them; only very dense text has fewer. */
 const BYTES_PER_TOKEN = 3
 /** More than the service counts for the largest picture that it does not shrink. */
 const TOKENS_PER_PICTURE = 5000
 /** A PDF is counted as if all of it were text: pages of pictures have fewer tokens per byte, and are counted too high. */
 const PDF_BYTES_PER_TOKEN = 3
+
+/** A request, before it is known how long an answer it can pay for. */
+type Prompt = Omit<ModelRequest, 'maxTokens'>
 
 /** Journals what came of one attempt: the model's next message, or a `model.error`. A refusal to try ends the turn. */
 export const callModel = async (
@@ -41,10 +43,12 @@ export const callModel = async (
     if (text !== '') turn.progress({ kind: 'interrupted', reason })
   }
   const onAborted = (spent: ModelUsage) => aborted.push(spent)
-  const answered = await model.stream(request, { signal: turn.signal, onText, onAborted }).then(
-    (reply) => ({ reply }),
-    (thrown: unknown) => ({ thrown }),
-  )
+  const answered = await model
+    .stream({ ...request, maxTokens: reserved.tokens }, { signal: turn.signal, onText, onAborted })
+    .then(
+      (reply) => ({ reply }),
+      (thrown: unknown) => ({ thrown }),
+    )
   if ('reply' in answered) {
     const { reply } = answered
     journal.transaction('model.message', () => {
@@ -73,7 +77,7 @@ export const callModel = async (
 }
 
 /** Never too few, so that a cap holds: what the service counts is known only afterwards. */
-const estimateTokens = (request: ModelRequest): number => {
+const estimateTokens = (request: Prompt): number => {
   const blocks = request.messages.flatMap((message): readonly { readonly type: string }[] => message.content)
   const media = blocks.filter((block): block is MediaBlock => block.type === 'image' || block.type === 'document')
   const dataBytes = media.reduce((sum, { source }) => sum + source.data.length, 0)
@@ -107,8 +111,8 @@ const costOf = (model: Model, usage: ModelUsage): number => (model.price ? costM
 const reserve = (
   { journal, ledger, gate, model }: AgentParts,
   turn: Turn,
-  { request, ref, taint }: { readonly request: ModelRequest; readonly ref: string; readonly taint: Labels },
-): TurnEnding | { readonly micros: number } => {
+  { request, ref, taint }: { readonly request: Prompt; readonly ref: string; readonly taint: Labels },
+): TurnEnding | AnswerLength => {
   if (!model.price) {
     return {
       end: 'cap',
@@ -116,7 +120,8 @@ const reserve = (
     }
   }
   const inputTokens = estimateTokens(request)
-  const micros = worstCaseMicros({ inputTokens, outputTokens: ANSWER_TOKENS_MAX, price: model.price })
+  const length = chooseAnswerLength({ inputTokens, price: model.price }, ledger.room(turn.id))
+  const { micros, shortenedBy } = length
   const decision = gate.decide(
     {
       type: 'permission:llm:call',
@@ -136,8 +141,8 @@ const reserve = (
   return journal.transaction('model.request', () => {
     const reservation = ledger.reserve({ turn: turn.id, ref, kind: 'model', micros })
     if (!reservation.ok) return { end: 'cap', text: reservation.message } as const
-    journal.append({ type: 'model.request', turn: turn.id, ref, payload: { model: model.name, micros } })
-    return { micros }
+    journal.append({ type: 'model.request', turn: turn.id, ref, payload: { model: model.name, micros, shortenedBy } })
+    return length
   })
 }
 
@@ -145,7 +150,7 @@ const buildRequest = (
   { tools, systemPrompt, attachments }: AgentParts,
   turn: Turn,
   { events, history }: { readonly events: readonly JournalEvent[]; readonly history: ModelStep['history'] },
-): ModelRequest => {
+): Prompt => {
   const mediaOf: MediaOf = ({ path, mime }, of) => {
     // Pictures go along in the turn in which they came: in every later request they would cost as much again.
     const content = of === turn.id && history === 'full' ? attachments.content(path) : null
@@ -158,6 +163,5 @@ const buildRequest = (
     system: systemPrompt,
     tools: tools.definitions,
     messages: projectMessages(events, mediaOf),
-    maxTokens: ANSWER_TOKENS_MAX,
   }
 }

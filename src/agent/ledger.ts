@@ -12,8 +12,16 @@ import type { Clock } from '../utils/clock.ts'
 import { createLocalDay } from '../utils/local-day.ts'
 import { formatMicros, MICROS_PER_UNIT } from '../utils/micros.ts'
 import { NodeError } from '../utils/node-error.ts'
-import { type BrokenCap, describeRefusal, describeWarning } from './budget-sentences.ts'
-import type { Budget, BudgetExtension, BudgetSpan, PeriodBudget, Reservation, SpendCaps } from './ledger.types.ts'
+import { type Cap, describeRefusal, describeWarning } from './budget-sentences.ts'
+import type {
+  Budget,
+  BudgetExtension,
+  BudgetSpan,
+  PeriodBudget,
+  Reservation,
+  SpendCaps,
+  SpendRoom,
+} from './ledger.types.ts'
 import { createLedgerRows } from './ledger-rows.ts'
 import type { State } from './persistence.ts'
 
@@ -27,6 +35,8 @@ const WARNING_PERCENT = 80
 const SPANS: readonly BudgetSpan[] = ['day', 'month']
 
 export type Ledger = {
+  /** What is left for one more call of the turn. */
+  readonly room: (turn: string) => SpendRoom
   /** `ref` names the call: the same one is never counted twice. */
   readonly reserve: (call: {
     readonly turn: string
@@ -77,21 +87,26 @@ export const createLedger = (
       month: periodBudget(monthOf(day), caps.monthMicros),
     }
   }
-  const brokenCap = (turn: string, micros: number): BrokenCap | null => {
+  const capsOver = (turn: string): readonly Cap[] => {
     const { day, month } = budget()
-    const spans: readonly BrokenCap[] = [
+    return [
       { span: 'call', spentMicros: 0, limitMicros: caps.callMicros },
       { span: 'turn', spentMicros: rows.spentInTurn(turn), limitMicros: caps.turnMicros },
       { span: 'day', ...day },
       { span: 'month', ...month },
     ]
-    return spans.find(({ spentMicros, limitMicros }) => spentMicros + micros > limitMicros) ?? null
   }
 
   return {
+    room: (turn) =>
+      capsOver(turn).reduce<SpendRoom>(
+        (least, { span, spentMicros, limitMicros }) =>
+          limitMicros - spentMicros < least.micros ? { span, micros: limitMicros - spentMicros } : least,
+        { span: 'call', micros: caps.callMicros },
+      ),
     reserve: ({ turn, ref, kind, micros }) =>
       transaction('ledger.reserve', () => {
-        const broken = brokenCap(turn, micros)
+        const broken = capsOver(turn).find(({ spentMicros, limitMicros }) => spentMicros + micros > limitMicros)
         if (broken) return { ok: false, message: describeRefusal(micros, broken) }
         rows.reserve({ at: clock.now(), day: today(), turn, kind, ref, micros })
         return { ok: true }

@@ -11,6 +11,12 @@ export type SpendCaps = {
 /** The spans that the owner's word can raise. */
 export type BudgetSpan = 'day' | 'month'
 
+/** Everything that has a cap. */
+export type CapSpan = 'call' | 'turn' | BudgetSpan
+
+/** What one more call may cost, and the cap that lets it cost no more; below 0 when that is overdrawn. */
+export type SpendRoom = { readonly span: CapSpan; readonly micros: number }
+
 export type BudgetExtension = { readonly span: BudgetSpan; readonly micros: number }
 
 /** An extension as it was given: when, how much, and by whom (`cli/local:owner`). */

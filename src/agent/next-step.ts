@@ -3,6 +3,8 @@
  * empty answers, answers that do not fit, calls in circles. The bounds are counted in the journal, so a restart does not
  * begin them anew. Failures of the service are passed on; how long to rest after them is `model-retry.ts`.
  */
+import { readShortening } from './answer-length.ts'
+import { describeShortening } from './budget-sentences.ts'
 import type { JournalEvent } from './journal.ts'
 import type { ModelReply, ToolUseBlock } from './model/model.types.ts'
 import { type ModelFailure, readFailure } from './model-retry.ts'
@@ -52,7 +54,7 @@ export const nextStep = (events: readonly JournalEvent[]): NextStep => {
   if (open.length > 0) return runOrEnd(events, open, last)
   if (last.stopReason === 'pause_turn' && trailing(answers, isPaused) > PAUSES_MAX) return end('model-error', PAUSED)
   if (calls.length > 0 || last.stopReason === 'pause_turn') return askModel(events, answers)
-  if (!isEmptyAnswer(last)) return end('done', answerText(answers))
+  if (!isEmptyAnswer(last)) return end('done', answerText(events, answers))
   return trailing(answers, isEmptyAnswer) > EMPTY_ANSWERS_MAX ? end('model-error', EMPTY) : askModel(events, answers)
 }
 
@@ -95,12 +97,12 @@ const openCalls = (events: readonly JournalEvent[], { ref, content }: Answer): r
     .filter((call) => !answered.has(call.ref))
 }
 
-const runOrEnd = (events: readonly JournalEvent[], open: readonly OpenCall[], { stopReason }: Answer): NextStep => {
+const runOrEnd = (events: readonly JournalEvent[], open: readonly OpenCall[], answer: Answer): NextStep => {
   // Only this stop reason says that the answer is whole.
-  const cutOff = stopReason !== 'tool_use'
+  const cutOff = answer.stopReason !== 'tool_use'
   const repetitions = findRepetitions(events)
   const insisting = open.find(({ ref }) => repetitions.get(ref) === 'insists')
-  if (insisting) return end('repeating', describeCircle(insisting.block, cutOff))
+  if (insisting) return end('repeating', describeCircle(insisting.block, cutOff ? describeCut(events, answer) : null))
   const calls = open.map((call) => ({
     ...call,
     heldBack: cutOff ? CUT_OFF : repetitions.has(call.ref) ? describeRepetition(call.block) : null,
@@ -109,17 +111,25 @@ const runOrEnd = (events: readonly JournalEvent[], open: readonly OpenCall[], { 
 }
 
 /** The parts of a paused answer are one answer. */
-const answerText = (answers: readonly Answer[]): string => {
+const answerText = (events: readonly JournalEvent[], answers: readonly Answer[]): string => {
   const first = answers.slice(0, -1).findLastIndex((answer) => !isPaused(answer)) + 1
   const text = answers
     .slice(first)
     .flatMap(({ content }) => content.map((block) => (block.type === 'text' ? block['text'] : '')))
     .join('')
-  return `${text}${answers.at(-1)?.stopReason === 'max_tokens' ? CUT_NOTE : ''}`.trim()
+  const last = answers.at(-1)
+  return last?.stopReason === 'max_tokens'
+    ? `${text}\n\n(My answer was cut ${describeCut(events, last)}.)`.trim()
+    : text.trim()
+}
+
+/** Where an answer was cut. */
+const describeCut = (events: readonly JournalEvent[], { ref }: Answer): string => {
+  const span = readShortening(events, ref)
+  return span === null ? 'at its length limit' : `at a cap: ${describeShortening(span)}`
 }
 
 const CUT_OFF = 'Not run: the answer was cut off, so its arguments may be incomplete. Call it again, shorter.'
-const CUT_NOTE = '\n\n(My answer was cut at its length limit.)'
 
 const STEPS_SPENT = `I stopped after ${STEPS_MAX} steps without finishing. Say what to do next.`
 const REFUSED =
@@ -132,9 +142,9 @@ const EMPTY = `The model gave an empty answer ${EMPTY_ANSWERS_MAX + 1} times. Wh
 /** Characters of a call's input that the owner is shown. */
 const SHOWN_INPUT_LENGTH_MAX = 200
 
-const describeCircle = ({ name, input }: ToolUseBlock, cutOff: boolean): string =>
-  cutOff
-    ? `I stopped: again and again my answer was cut before the call of ${name} was complete, so it never ran. What was done so far is kept. Ask for it in smaller parts.`
+const describeCircle = ({ name, input }: ToolUseBlock, cut: string | null): string =>
+  cut !== null
+    ? `I stopped: again and again my answer was cut before the call of ${name} was complete (${cut}), so it never ran. What was done so far is kept. Ask for it in smaller parts.`
     : `I was going in circles and stopped: I kept calling ${name} with ${JSON.stringify(input).slice(0, SHOWN_INPUT_LENGTH_MAX)}. What was done so far is kept. Say what to do differently.`
 
 const describeRepetition = ({ name }: ToolUseBlock): string =>

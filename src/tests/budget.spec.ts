@@ -1,11 +1,16 @@
 /** Money as the owner meets it: a whole conversation over the twin, whose model has a price. */
 import { describe, expect, test } from 'bun:test'
 import type { SpendCaps } from '../agent/ledger.types.ts'
+import { priceOf } from '../agent/model/model-prices.ts'
+import { createSystemPrompt } from '../agent/system-prompt.ts'
+import { seedRules } from '../agent/tests/gate-fixture.ts'
 import { bash, calls, type LoopOptions, play, say } from '../agent/tests/loop-fixture.ts'
 import { createTestState, type TestState } from '../agent/tests/state-fixture.ts'
 import { answerControlWord } from '../control-words.ts'
 import { createBudget } from '../node-operations.ts'
 import { createTestChannel, createTestConversation, OWNER } from './conversation-fixture.ts'
+
+const DEFAULT_MODEL = 'claude-sonnet-5-5'
 
 const unused = () => Promise.reject(new Error('not asked in this test'))
 
@@ -14,7 +19,9 @@ const converse = (
   options: Pick<LoopOptions, 'caps' | 'price'> & { readonly store: TestState; readonly answer?: LoopOptions['answer'] },
 ) =>
   createTestConversation({
-    answer: play(say('word '.repeat(400))),
+    answer: play(say('word '.repeat(40))),
+    price: priceOf(DEFAULT_MODEL),
+    systemPrompt: createSystemPrompt(seedRules().rules),
     ...options,
     answerControlWord: (parts) => (word, intent) =>
       answerControlWord(word, {
@@ -41,7 +48,7 @@ const sayAll = async (options: Parameters<typeof converse>[0], ...said: readonly
   return { requests: it.loop.requests.length, replies: channel.sent.map(({ text }) => text) }
 }
 
-// At 1 USD per million tokens an answer of 8192 tokens and a small request fit into 0.01 USD once.
+// A node with its first rules asks the default model for a short answer: that fits once.
 const ONE_CALL: Partial<SpendCaps> = { dayMicros: 10_000 }
 
 describe('a day cap of 0.01 USD', () => {
@@ -91,7 +98,7 @@ describe('a day cap of 0.01 USD', () => {
     using store = createTestState()
     const word = 'budget +5 today'
     const answer = play(calls(bash(word), { type: 'tool_use', name: 'budget', input: { words: word } }), say(word))
-    const run = await sayAll({ store, caps: { dayMicros: 14_000 }, answer }, ['hello'], ['again'], ['again'], ['again'])
+    const run = await sayAll({ store, caps: { dayMicros: 20_000 }, answer }, ['hello'], ['again'], ['again'], ['again'])
     expect(run.requests).toBeGreaterThan(2)
     expect(run.replies.at(-1)).toMatch(/^I stop here/)
     expect(store.state().database.query('select * from budget_extensions').all()).toEqual([])

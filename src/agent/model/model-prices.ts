@@ -61,10 +61,25 @@ export const worstCaseMicros = ({
   readonly outputTokens: number
   readonly price: ModelPrice
 }): number => {
-  const perMillion =
-    inputTokens * Math.max(price.input, price.cacheRead, price.cacheWrite) + outputTokens * price.output
+  const perMillion = inputTokens * dearestInput(price) + outputTokens * price.output
   return Math.ceil((perMillion * longInputFactor(inputTokens, price)) / TOKENS_PER_PRICE)
 }
+
+/** The longest answer, in tokens, that keeps the worst case within `micros`; below 0 when the input alone exceeds it. */
+export const affordableOutputTokens = ({
+  inputTokens,
+  micros,
+  price,
+}: {
+  readonly inputTokens: number
+  readonly micros: number
+  readonly price: ModelPrice
+}): number => {
+  const perMillion = (micros * TOKENS_PER_PRICE) / longInputFactor(inputTokens, price)
+  return Math.floor((perMillion - inputTokens * dearestInput(price)) / price.output)
+}
+
+const dearestInput = (price: ModelPrice): number => Math.max(price.input, price.cacheRead, price.cacheWrite)
 
 const longInputFactor = (inputTokens: number, price: ModelPrice): number =>
   price.longInput && inputTokens > price.longInput.aboveTokens ? price.longInput.factor : 1

@@ -1,5 +1,7 @@
 /** What the loop does before it calls the model; the twin sees what really goes out. */
 import { describe, expect, test } from 'bun:test'
+import { z } from 'zod'
+import type { Step } from '../model/scripted/messages-api.types.ts'
 import { parseRules } from './gate-fixture.ts'
 import { bash, CHEAP, calls, createTestLoop, play, say, type TestLoop } from './loop-fixture.ts'
 
@@ -14,9 +16,9 @@ describe('a call of the model', () => {
     expect(spendStates(loop)).toEqual([])
   })
 
-  test('that could cost more than a call may is refused before the service hears of it', async () => {
-    // An answer may have 8192 tokens: at 62 USD per million that alone is over 0.50 USD.
-    const dear = { ...CHEAP, output: 62_000_000 }
+  test('that could cost more than a call may, however short its answer, is refused before the service hears of it', async () => {
+    // An answer may have at least 256 tokens: at 2,000 USD per million that alone is over 0.50 USD.
+    const dear = { ...CHEAP, output: 2_000_000_000 }
     await using loop = createTestLoop({ answer: play(say('never')), price: dear })
     expect(await loop.turn()).toMatchObject({
       end: 'cap',
@@ -25,6 +27,27 @@ describe('a call of the model', () => {
     expect(loop.requests).toEqual([])
     expect(loop.events().map(({ type }) => type)).toEqual(['turn.start', 'message.in', 'turn.end'])
   })
+
+  test.each([
+    ['call', { callMicros: 20_000 }, 'one model call may not cost more: PLAITED_CAP_CALL_USD raises that'],
+    ['turn', { turnMicros: 20_000 }, 'no more was left for this turn: your next message starts a new one'],
+    ['day', { dayMicros: 20_000 }, 'no more was left for today: "budget +1 today" raises that'],
+    ['month', { monthMicros: 20_000 }, 'no more was left for this month: "budget +1 this month" raises that'],
+  ] as const)(
+    'asks for the longest answer that the cap of a %s can pay for, and says so when it was too short',
+    async (span, caps, words) => {
+      const dear = { ...CHEAP, output: 10_000_000 }
+      const cut: Step = { kind: 'reply', content: [{ type: 'text', text: 'So far' }], stopReason: 'max_tokens' }
+      await using loop = createTestLoop({ answer: play(cut), price: dear, caps })
+      expect((await loop.turn()).text).toStartWith(`So far\n\n(My answer was cut at a cap: ${words}.)`)
+      const [request] = loop.requests
+      const asked = loop.events().find(({ type }) => type === 'model.request')
+      const { micros, shortenedBy } = z.object({ micros: z.int(), shortenedBy: z.string() }).parse(asked?.payload)
+      expect(shortenedBy).toBe(span)
+      expect(micros).toBeWithin(19_991, 20_001)
+      expect(request?.max_tokens).toBeWithin(1500, 2000)
+    },
+  )
 
   test('that could take the day over its cap is refused, whatever earlier turns settled at', async () => {
     await using loop = createTestLoop({ answer: play(say('never')), caps: { dayMicros: 400_000 } })
@@ -38,9 +61,9 @@ describe('a call of the model', () => {
   })
 
   test('in the middle of a turn is refused once the turn has spent its cap, and what ran is kept', async () => {
-    const dear = { ...CHEAP, output: 60_000_000 } // 0.49 USD reserved for each answer
+    const dear = { ...CHEAP, output: 60_000_000 } // 0.49 USD reserved for the first answer, and 0.48 USD spent
     await using loop = createTestLoop({
-      answer: play(calls(bash('x'.repeat(30_000))), say('never')),
+      answer: play(calls(bash('x'.repeat(32_000))), say('never')),
       price: dear,
       caps: { turnMicros: 500_000 },
     })

@@ -28,6 +28,7 @@ export type LoopOptions = {
   readonly ruleSet?: RuleSet
   readonly price?: ModelPrice | null
   readonly caps?: Partial<SpendCaps>
+  readonly systemPrompt?: string
   /** A state that outlives the loop, as over a restart; by default the loop's own. */
   readonly store?: TestState
   /** Makes the model; `connect` is the real adapter to the twin, but for what is given. */
@@ -129,7 +130,7 @@ export const createTestLoop = (options: LoopOptions): TestLoop => {
     },
     workspace: { ...UNCHANGED, ...options.workspace },
     taint: createTaint(state),
-    systemPrompt: 'You are a test.',
+    systemPrompt: options.systemPrompt ?? 'You are a test.',
   }
   let turns = 0
   const open: TestLoop['open'] = (id, text, ...left) => {

@@ -197,12 +197,12 @@ export const thrift = bThread([bSync({ block: on('permission:llm:call', ({ detai
 
   test('pays for what it had streamed, so that broken answers end at the cap like whole ones', async () => {
     const dear = { ...CHEAP, output: 50_000_000 }
-    // 8192 tokens reserve 0.41 USD; 8.8 kB of a broken answer count as 2930 tokens, 0.147 USD.
+    // 8.8 kB of a broken answer count as 2930 tokens, 0.147 USD; what is left after four does not pay for 256.
     const answer = play(halfOf('x'.repeat(9000), 370))
     await using loop = createTestLoop({ answer, price: dear, caps: { turnMicros: 600_000 } })
     expect((await loop.turn()).end).toBe('cap')
-    expect(loop.requests).toHaveLength(2)
-    expect(loop.parts.ledger.spentInTurn('t1')).toBeWithin(290_000, 300_000)
+    expect(loop.requests.map(({ max_tokens }) => max_tokens < 8192)).toEqual([false, false, true, true])
+    expect(loop.parts.ledger.spentInTurn('t1')).toBeWithin(585_000, 600_000)
   })
 })
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { ModelPrice, ModelUsage } from '../model.types.ts'
-import { costMicros, MODEL_PRICES, priceOf, worstCaseMicros } from '../model-prices.ts'
+import { affordableOutputTokens, costMicros, MODEL_PRICES, priceOf, worstCaseMicros } from '../model-prices.ts'
 
 const usage = (counts: Partial<ModelUsage>): ModelUsage => ({
   inputTokens: 0,
@@ -62,6 +62,22 @@ describe('cost', () => {
           const worst = worstCaseMicros({ inputTokens, outputTokens: counts.outputTokens, price })
           expect(worst).toBeGreaterThanOrEqual(costMicros(counts, price))
           expect(Number.isSafeInteger(worst)).toBe(true)
+        },
+      ),
+    )
+  })
+
+  test('of the longest answer that can be paid for is within the money, and of one token more is not', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...MODEL_PRICES.byModel.values()),
+        fc.nat({ max: 400_000 }),
+        fc.nat({ max: 50_000_000 }),
+        (price, inputTokens, micros) => {
+          const outputTokens = affordableOutputTokens({ inputTokens, micros, price })
+          const costs = (tokens: number) => worstCaseMicros({ inputTokens, outputTokens: tokens, price })
+          if (outputTokens >= 0) expect(costs(outputTokens)).toBeLessThanOrEqual(micros)
+          expect(costs(Math.max(outputTokens + 1, 0))).toBeGreaterThan(micros)
         },
       ),
     )
