@@ -19,7 +19,7 @@ const RETRY_DELAYS_MS: readonly number[] = [1000, 2000, 4000, 8000, 16_000]
 const JITTER_SHARE = 0.25
 /** A service that asks for a longer rest gets it, but the owner does not wait for it in front of a silent screen. */
 const RETRY_AFTER_MAX_MS = 60_000
-/** A shorter wait is not noticed, so it is not told. */
+/** A shorter wait is not noticed, so it is not told, unless it comes after a silence that was. */
 const TOLD_WAIT_MIN_MS = 3000
 /** An answer that does not parse is asked for this often again; it was paid for each time. */
 const MALFORMED_RETRIES_MAX = 2
@@ -30,7 +30,7 @@ const REASON_LENGTH_MAX = 500
 export type ModelFailure = z.output<typeof failureSchema>
 
 const failureSchema = z.object({
-  fault: z.enum(['unreachable', 'overloaded', 'rejected', 'too-long', 'unauthorized', 'unpaid', 'malformed']),
+  fault: z.enum(['unreachable', 'silent', 'overloaded', 'rejected', 'too-long', 'unauthorized', 'unpaid', 'malformed']),
   status: z.int().nullable(),
   message: z.string(),
   /** Absent in journals of the first version. */
@@ -48,7 +48,7 @@ export const restAfterFailures = async (
 ): Promise<TurnEnding | null> => {
   const plan = planRetry(failures, random)
   if (plan.kind === 'end') return plan.ending
-  if (plan.waitMs >= TOLD_WAIT_MIN_MS) {
+  if (plan.waitMs >= TOLD_WAIT_MIN_MS || failures.at(-1)?.fault === 'silent') {
     turn.progress({ kind: 'waiting', seconds: Math.round(plan.waitMs / 1000), reason: plan.reason })
   }
   if (plan.waitMs > 0) await wait(plan.waitMs, turn.signal)
@@ -80,7 +80,7 @@ export const planRetry = (failures: readonly ModelFailure[], random: Timing['ran
   return { kind: 'end', ending: { end: 'model-error', text: `${describeFault({ ...last, message: reason })} ${KEPT}` } }
 }
 
-const isPassing = (fault: ModelFailure['fault']): boolean => fault === 'overloaded' || fault === 'unreachable'
+const isPassing = (fault: ModelFailure['fault']): boolean => ['overloaded', 'unreachable', 'silent'].includes(fault)
 
 const KEPT = 'What was done so far is kept.'
 

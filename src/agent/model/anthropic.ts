@@ -8,7 +8,7 @@
  *
  * A reply is complete at `message_stop`. Whatever fails before it is a `ModelError`; nothing is retried here.
  */
-import Anthropic, { APIConnectionError, APIError } from '@anthropic-ai/sdk'
+import Anthropic, { APIConnectionError, APIConnectionTimeoutError, APIError } from '@anthropic-ai/sdk'
 import type { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream'
 import { NodeError } from '../../utils/node-error.ts'
 import { createRedactor, type Redactor } from '../../utils/redact.ts'
@@ -24,6 +24,7 @@ import type {
 import { ModelError } from './model.types.ts'
 import { parseModelReply, parseTokens, parseUsage } from './model-reply.ts'
 import { createModelTransport, type ModelTransport } from './model-transport.ts'
+import { silenceError } from './watch-body.ts'
 
 const ANTHROPIC_URL = 'https://api.anthropic.com'
 
@@ -31,10 +32,7 @@ const ANTHROPIC_URL = 'https://api.anthropic.com'
 const VERSION_ANTHROPIC = '2026-10-21'
 const VERSION_COMPATIBLE = '2023-06-01'
 
-/** A server answers with headers before it thinks; a local one may load the model first. */
-const HEADERS_TIMEOUT_MS = 60_000
-
-/** The service sends pings while it thinks, so silence means that nobody is there any more. */
+/** A service answers with headers before it thinks, and sends pings while it does, so silence means that nobody is there. */
 const IDLE_TIMEOUT_MS = 45_000
 
 /** A token is at least this many bytes in practice; dividing by less overestimates the cost, which is the safe side. */
@@ -58,7 +56,7 @@ export type AnthropicModelOptions = {
   readonly price: ModelPrice | null
   /** Default: `anthropic` exactly when `baseUrl` is null. */
   readonly dialect?: 'anthropic' | 'compatible'
-  readonly headersTimeoutMs?: number
+  /** Silence that ends a call, before its answer begins as well as in the middle of it. */
   readonly idleTimeoutMs?: number
 }
 
@@ -74,6 +72,7 @@ export const createAnthropicModel = (options: AnthropicModelOptions): Model => {
   const dialect = options.dialect ?? (options.baseUrl === null ? 'anthropic' : 'compatible')
   const headers = requestHeaders(options.apiKey, dialect)
   const redact = createRedactor([options.apiKey])
+  const idleTimeoutMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS
   const connect = (transport: ModelTransport) =>
     new Anthropic({
       apiKey: options.apiKey,
@@ -82,7 +81,7 @@ export const createAnthropicModel = (options: AnthropicModelOptions): Model => {
       openTelemetry: false,
       logLevel: 'off',
       maxRetries: 0,
-      timeout: options.headersTimeoutMs ?? HEADERS_TIMEOUT_MS,
+      timeout: idleTimeoutMs,
       fetch: transport.fetch,
     })
 
@@ -93,14 +92,13 @@ export const createAnthropicModel = (options: AnthropicModelOptions): Model => {
     price: options.price,
     stream: async (request, { signal, onText, onAborted = () => {} }) => {
       signal.throwIfAborted()
-      const transport = createModelTransport({ headers, idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS })
+      const transport = createModelTransport({ headers, idleTimeoutMs })
       const parameters = requestParameters(request, { model: options.model, cached: dialect === 'anthropic' })
       return await readReply(connect(transport).messages.stream(parameters, { signal }), {
         signal,
         onText,
         onAborted,
-        transport,
-        redact,
+        ...{ transport, redact, idleTimeoutMs },
       })
     },
     close: async () => undefined,
@@ -152,11 +150,12 @@ type Service = {
   readonly transport: ModelTransport
   /** For its own words: it may quote what it was sent, the key included. */
   readonly redact: Redactor
+  readonly idleTimeoutMs: number
 }
 
 const readReply = async (
   stream: MessageStream,
-  { signal, onText, onAborted, transport, redact }: Required<Parameters<Model['stream']>[1]> & Service,
+  { signal, onText, onAborted, ...service }: Required<Parameters<Model['stream']>[1]> & Service,
 ): Promise<ModelReply> => {
   const meter = createUsageMeter()
   const toolJson = new Map<number, string>()
@@ -178,7 +177,7 @@ const readReply = async (
     const usage = meter.usage()
     if (signal.aborted && usage) onAborted(usage)
     signal.throwIfAborted()
-    throw toModelError(error, { usage, transport, redact })
+    throw toModelError(error, { usage, ...service })
   }
 }
 
@@ -213,12 +212,13 @@ const deltaText = (delta: Anthropic.ContentBlockDeltaEvent['delta']): string => 
 
 const toModelError = (
   error: unknown,
-  { usage, transport, redact }: { readonly usage: ModelUsage | null } & Service,
+  { usage, transport, redact, idleTimeoutMs }: { readonly usage: ModelUsage | null } & Service,
 ): ModelError => {
   const details = { cause: error, ...(usage && { usage }) }
   if (error instanceof APIError && error.status !== undefined) return statusError(error, error.status, redact)
   const seen = error instanceof ModelError ? error : transport.fault()
   if (seen) return new ModelError(seen.fault, seen.message, { ...details, cause: seen.cause ?? error })
+  if (error instanceof APIConnectionTimeoutError) return silenceError(idleTimeoutMs, details)
   if (error instanceof APIConnectionError) {
     return new ModelError('unreachable', 'the model service cannot be reached', details)
   }

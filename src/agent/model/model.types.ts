@@ -76,7 +76,8 @@ export type ModelPrice = {
 }
 
 export type ModelFault =
-  | 'unreachable' // no connection, reset, end of stream without message_stop, or silence
+  | 'unreachable' // no connection, reset, or end of stream without message_stop
+  | 'silent' // nothing came for so long that nobody is there any more, before an answer or in the middle of it
   | 'overloaded' // 429, 529, 5xx, or an error event in the stream
   | 'rejected' // 400: the request itself
   | 'too-long' // 413, or a 400 that says so: the conversation does not fit into the model

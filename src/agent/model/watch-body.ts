@@ -5,7 +5,7 @@
  * The body is pulled and never read ahead. What was found is therefore never ahead of what the reader has processed,
  * which tells an end of stream from an answer that does not parse; and a slow reader is not mistaken for silence.
  */
-import { ModelError } from './model.types.ts'
+import { ModelError, type ModelUsage } from './model.types.ts'
 
 /** Bytes of one answer. 128k tokens of output are about 20 MB as events; more is a broken or hostile server. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024
@@ -52,15 +52,17 @@ export const watchBody = (
   )
 }
 
+export const silenceError = (
+  ms: number,
+  options: { readonly usage?: ModelUsage; readonly cause?: unknown } = {},
+): ModelError => new ModelError('silent', `the model service was silent for ${ms / 1000} s`, options)
+
 const readWatched = async (
   read: () => Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>,
   idleTimeoutMs: number,
 ): Promise<Uint8Array | 'end' | ModelError> => {
   const { promise: silence, resolve } = Promise.withResolvers<ModelError>()
-  const timer = setTimeout(
-    () => resolve(new ModelError('unreachable', `the model service was silent for ${idleTimeoutMs} ms`)),
-    idleTimeoutMs,
-  )
+  const timer = setTimeout(() => resolve(silenceError(idleTimeoutMs)), idleTimeoutMs)
   try {
     const result = await Promise.race([read(), silence])
     return result instanceof ModelError ? result : (result.value ?? 'end')

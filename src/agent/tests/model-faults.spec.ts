@@ -51,7 +51,7 @@ const FAULTS: readonly Fault[] = [
     step: broken('stall'),
     connection: { idleTimeoutMs: 20 },
     ...PARKED,
-    words: 'was silent for 20 ms',
+    words: 'was silent for 0.02 s',
   },
   {
     name: 'a closed port',

@@ -17,7 +17,7 @@ const never = (): number => {
 describe('the plan after failures', () => {
   const passing = fc.array(
     fc.record({
-      fault: fc.constantFrom('overloaded', 'unreachable', 'malformed'),
+      fault: fc.constantFrom('overloaded', 'unreachable', 'silent', 'malformed'),
       status: fc.constantFrom(null, 429, 529),
       message: fc.string(),
       retryAfterMs: fc.option(fc.nat({ max: 200_000 })),
@@ -122,6 +122,17 @@ describe('a call of the model that failed', () => {
       { kind: 'waiting', seconds: 30, reason: 'the model service answered 429: busy' },
       { kind: 'text', text: 'whole' },
     ])
+  })
+
+  test.each([0, 1])('after a silence is told however short the rest is (after %d events)', async (afterEvents) => {
+    const silent: Step = { kind: 'reply', content: [], fault: { kind: 'stall', afterEvents } }
+    await using loop = createTestLoop({
+      answer: play(silent, say('whole')),
+      model: (connect) => connect({ idleTimeoutMs: 50 }),
+    })
+    await loop.turn()
+    const waiting = loop.progress.filter(({ kind }) => kind === 'waiting')
+    expect(waiting).toEqual([{ kind: 'waiting', seconds: 1, reason: 'the model service was silent for 0.05 s' }])
   })
 
   test.each([

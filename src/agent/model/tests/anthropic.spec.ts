@@ -239,8 +239,8 @@ describe('a fault of the service', () => {
     ['eof', 6, 'unreachable', true],
     ['reset', 0, 'unreachable', false],
     ['reset', 4, 'unreachable', true],
-    ['stall', 1, 'unreachable', true],
-    ['stall', 6, 'unreachable', true],
+    ['stall', 1, 'silent', true],
+    ['stall', 6, 'silent', true],
   ] satisfies [StreamFault['kind'], number, ModelFault, boolean][])(
     'a stream with %s after %d events is %s, with its usage: %p',
     async (kind, afterEvents, fault, hasUsage) => {
@@ -273,10 +273,10 @@ describe('a fault of the service', () => {
     })
   })
 
-  test('a service that accepts and does not answer is unreachable', async () => {
-    const { model } = withTwin(() => Promise.withResolvers<Step>().promise, { headersTimeoutMs: 50 })
+  test('a service that accepts and does not answer is silent, as one that falls silent later', async () => {
+    const { model } = withTwin(() => Promise.withResolvers<Step>().promise, { idleTimeoutMs: 50 })
     expect(await faultOf(model.stream(request(), { signal: never, onText: ignoreText }))).toMatchObject({
-      fault: 'unreachable',
+      ...{ fault: 'silent', message: 'the model service was silent for 0.05 s' },
     })
   })
 

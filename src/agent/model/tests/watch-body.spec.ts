@@ -57,9 +57,9 @@ describe('the watch on an answer', () => {
     const read = reader.read()
     await settle()
     jest.advanceTimersByTime(IDLE_TIMEOUT_MS)
-    await expect(read).rejects.toMatchObject({ fault: 'unreachable' })
+    await expect(read).rejects.toMatchObject({ fault: 'silent', message: 'the model service was silent for 45 s' })
     await cancelled
-    expect(found).toMatchObject([{ fault: 'unreachable' }])
+    expect(found).toMatchObject([{ fault: 'silent' }])
   })
 
   test('a reader that takes its time is not silence of the service', async () => {
