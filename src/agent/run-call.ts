@@ -20,7 +20,7 @@ const ok = (content: string): Result => ({ content, isError: false })
 const failed = (content: string): Result => ({ content, isError: true })
 
 /** What a call is answered with that a STOP kept from running. */
-export const NOT_RUN = 'Not run: the owner stopped this turn.'
+export const NOT_RUN = 'Not run: this turn was stopped.'
 const STOPPED = failed(NOT_RUN)
 const UNKNOWN_EFFECT = failed(
   '[interrupted] The node restarted while this ran. Its effect is UNKNOWN: check before you do it again.',

@@ -101,7 +101,7 @@ const STOPPED_BEFORE_START: BashRun = {
   stdout: new Uint8Array(),
   stderr: new Uint8Array(),
   killedBy: 'stop',
-  notes: ['It was stopped by the owner.'],
+  notes: ['It was stopped before it had begun.'],
 }
 
 const refuse = (script: string): string | null => {

@@ -47,7 +47,7 @@ const KILLED: Readonly<Record<NonNullable<KilledBy>, (limits: SandboxLimits, tim
     `It was killed because it made too many files (one call may add ${newFilesMax}): pack them into fewer, or make fewer.`,
   workspace: ({ workspaceBytesMax, workspaceFilesMax }) =>
     `It was killed because /workspace is full (${bytes(workspaceBytesMax)} and ${workspaceFilesMax} files at most): delete what is not needed; "du -sh * .[!.]*" shows what is large.`,
-  stop: () => 'It was stopped by the owner.',
+  stop: () => 'It was stopped before it had ended.',
 }
 
 type MetLimit = {

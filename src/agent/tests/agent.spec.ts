@@ -239,7 +239,7 @@ describe('stop', () => {
         new Promise((resolve) => {
           const empty = new Uint8Array()
           const killed = { kind: 'process', exitCode: null, stdout: empty, stderr: empty } as const
-          const notes = ['It was stopped by the owner.']
+          const notes = ['It was stopped before it had ended.']
           signal.addEventListener('abort', () => resolve({ ...killed, truncated: false, killedBy: 'stop', notes }))
           abort.abort('Stopped.')
         }),
@@ -252,8 +252,8 @@ describe('stop', () => {
     expect(loop.ran).toMatchObject([{ command: 'sleep 60' }])
     const results = loop.events().filter(({ type }) => type === 'tool.result')
     expect(results.map(({ payload }) => payload)).toMatchObject([
-      { content: expect.stringContaining('stopped by the owner'), isError: true },
-      { content: 'Not run: the owner stopped this turn.', isError: true },
+      { content: expect.stringContaining('stopped before it had ended'), isError: true },
+      { content: 'Not run: this turn was stopped.', isError: true },
     ])
     expect(loop.requests).toHaveLength(1)
   })

@@ -42,6 +42,6 @@ describe('a call that met a limit is told which, and what to do instead', () => 
   })
 
   test('one that the owner stopped is told just that', () => {
-    expect(notesOf({ killedBy: 'stop' })).toBe('It was stopped by the owner.')
+    expect(notesOf({ killedBy: 'stop' })).toBe('It was stopped before it had ended.')
   })
 })
