@@ -15,13 +15,13 @@ export const runChat: RunCommand = async ({ home, values, io, signal }) => {
   const log = createNodeLog(settings, { write: io.error, level: 'silent' })
   const onMove = (operations: Operations) => {
     io.error('plaited: the node that answered has ended; this chat goes on\n')
-    return greet(operations, io)
+    return greet(operations, { io, settings })
   }
   const node = createChatNode({ ...settings, log }, { signal, onMove })
   try {
     const { operations, service } = await node.reach()
     if (model !== undefined && service === null) await refuseOtherModel(operations, modelName(settings.config))
-    await greet(operations, io)
+    await greet(operations, { io, settings })
     return (await Promise.race([runChatLoop(node.operations, { io, signal }), node.failed])) ? 0 : 1
   } finally {
     await node.close()
@@ -44,9 +44,20 @@ const refuseOtherModel = async (operations: Operations, wanted: string): Promise
   })
 }
 
-const greet = async (operations: Operations, io: Io): Promise<void> => {
+type Settings = ReturnType<typeof readConfig>
+
+/** What makes a model answer instead of a script. */
+const modelMend = ({ config, secrets }: Settings): string => {
+  if (secrets.anthropicApiKey === null) return 'set ANTHROPIC_API_KEY'
+  return config.model === null ? 'leave out the model named scripted' : 'start the node that answers anew, with the key'
+}
+
+const greet = async (
+  operations: Operations,
+  { io, settings }: { readonly io: Io; readonly settings: Settings },
+): Promise<void> => {
   const { model, scripted, sandbox, ruleFaults, retired } = await operations.status()
-  if (scripted) io.error('plaited: a script answers, no AI model. To talk to one, set ANTHROPIC_API_KEY.\n')
+  if (scripted) io.error(`plaited: a script answers, no AI model. To talk to one, ${modelMend(settings)}.\n`)
   else if (io.isTerminal) io.error(`plaited: ${model}\n`)
   for (const fault of ruleFaults ?? []) io.error(`plaited: no tool runs, the rules are not what was signed: ${fault}\n`)
   for (const { rule, reason } of retired) io.error(`plaited: the rule ${rule} was retired: ${reason}\n`)
