@@ -26,6 +26,9 @@ type Speaker = {
 
 const HEARD = Promise.resolve()
 
+/** Lines about a turn that are kept for the chat that asked for it and is on its way to this node. */
+const MISSED_MAX = 100
+
 /** A terminal shows what it is given, and keeps no keys. */
 const CAPABILITIES: ChannelCapabilities = {
   ...{ graphemesMax: null, bytesMax: null, markdown: true, links: false, files: false, reactions: false },
@@ -35,6 +38,13 @@ const CAPABILITIES: ChannelCapabilities = {
 export const createCliChannel = (): CliChannel => {
   const messages = createQueue<IncomingMessage>()
   const speakers = new Map<string, Speaker>()
+  /** A turn goes on when its node starts, which is before the chat whose message it answers has come over. */
+  let missed: { readonly of: string; readonly lines: ChannelProgress[] } = { of: '', lines: [] }
+  const miss = (of: string, progress: ChannelProgress): void => {
+    if (progress.kind !== 'call' && progress.kind !== 'commit') return // the reply holds the text
+    if (missed.of !== of) missed = { of, lines: [] }
+    if (missed.lines.length < MISSED_MAX) missed.lines.push(progress)
+  }
   const deliver = async (message: OutgoingMessage): Promise<{ readonly id: string }> => {
     const waiting = message.answers.map((id) => ({ id, speaker: speakers.get(id) }))
     const heard = waiting.flatMap(({ id, speaker }) => {
@@ -67,7 +77,11 @@ export const createCliChannel = (): CliChannel => {
       for await (const message of messages.drain(signal)) yield { messages: [message], cursor: null }
     },
     send: deliver,
-    progress: (replyTo, progress) => speakers.get(replyTo)?.progress(progress),
+    progress: (replyTo, progress) => {
+      const speaker = speakers.get(replyTo)
+      if (speaker) speaker.progress(progress)
+      else miss(replyTo, progress)
+    },
     say: ({ messageId, text, followUp = false }, progress, remote) => {
       const { promise, resolve, reject } = Promise.withResolvers<string>()
       if (speakers.has(messageId)) {
@@ -76,6 +90,7 @@ export const createCliChannel = (): CliChannel => {
         )
       }
       speakers.set(messageId, { progress, resolve, heard: remote?.heard ?? HEARD })
+      if (missed.of === messageId) for (const line of missed.lines.splice(0)) progress(line)
       remote?.gone.addEventListener('abort', () => {
         speakers.delete(messageId)
         reject(remote.gone.reason)
