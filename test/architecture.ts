@@ -43,6 +43,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/agent/model/model-prices.ts',
     'src/agent/model/model.types.ts',
     'src/agent/sandbox/sandbox.types.ts',
+    'src/agent/workspace/own-folders.ts',
     'src/agent/workspace/workspace.types.ts',
     'src/agent/tools',
   ],

@@ -34,7 +34,7 @@ export const commitFound = async (parts: AgentParts, turn: Turn): Promise<TurnRe
   const isResumed = parts.journal.ofTurn(turn.id).some((event) => event.type === 'turn.resume')
   if (!isResumed || !mayHaveChanged(parts, turn.id)) return null
   try {
-    await parts.workspace.commitFound(turn.id, (changes) => reviewFound(parts, turn, changes))
+    await parts.workspace.commitFound(turn.id, (changes, setAside) => reviewFound(parts, turn, { changes, setAside }))
     return null
   } catch (error) {
     const text = `I was interrupted and did not go on: what I found after the restart is not committed: ${describe(error)}`

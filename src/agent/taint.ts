@@ -9,7 +9,9 @@
 import { z } from 'zod'
 import { ATTACHMENT_LABEL } from './attachments.ts'
 import type { JournalEvent } from './journal.ts'
+import { WORKSPACE_ROOT } from './permission-event.ts'
 import type { State } from './persistence.ts'
+import { isSetAside } from './workspace/own-folders.ts'
 
 export type Labels = readonly string[]
 
@@ -32,9 +34,12 @@ export const createTaint = (state: State): Taint => {
   const mark = database.query<undefined, [string, string]>(
     'insert into file_labels (path, label) values (?, ?) on conflict do nothing',
   )
+  const ofWorkspace = () => all.all().map(({ label }) => label)
   return {
-    ofFile: (path) => ofFile.all(path).map(({ label }) => label),
-    ofWorkspace: () => all.all().map(({ label }) => label),
+    // What was moved away lies under another name, and a command wrote it.
+    ofFile: (path) =>
+      isSetAside(path.slice(WORKSPACE_ROOT.length + 1)) ? ofWorkspace() : ofFile.all(path).map(({ label }) => label),
+    ofWorkspace,
     mark: (paths, labels) => {
       if (paths.length === 0 || labels.length === 0) return
       state.transaction('taint.mark', () => {

@@ -10,6 +10,7 @@ import { BASIC_CLAIMS } from './claims/basic-claims.ts'
 import { FAULT_CLAIMS } from './claims/fault-claims.ts'
 import { HOSTILE_CLAIMS } from './claims/hostile-claims.ts'
 import { OWNER_CLAIMS } from './claims/owner-claims.ts'
+import { PUT_BACK_CLAIMS } from './claims/put-back-claims.ts'
 import { TAKING_BACK_CLAIMS } from './claims/taking-back-claims.ts'
 import { createWorkspaceHome, type MakeEngine, openWorkspaceHome } from './workspace-home.ts'
 
@@ -19,6 +20,7 @@ export const describeWorkspaceRepo = (name: string, reason: string | null, makeE
     const claims = Object.entries({
       ...BASIC_CLAIMS,
       ...TAKING_BACK_CLAIMS,
+      ...PUT_BACK_CLAIMS,
       ...HOSTILE_CLAIMS,
       ...OWNER_CLAIMS,
       ...FAULT_CLAIMS,

@@ -333,12 +333,14 @@ describe('what a crash interrupted', () => {
     })
     loop.open('t1', 'go', ...asked('bash'), started, resumed)
     await fixture.write('a.key', 'whose?')
+    await fixture.write('.plaited/aside/t1-x/b.key', 'moved away before the crash')
     await fixture.write('fine.txt', 'x')
     const { text } = await loop.resume('t1', 'go')
     const [found] = fixture.record.list(1)
     expect(text.split('\n\n')).toEqual([
       'went on',
       'Found after the restart, against a rule: a.key (keys#keep: The sentence of keys#keep.). A command of mine or you changed it, so I left it as it is.',
+      'Moved away before the restart, for a rule: see .plaited/aside/t1-x.',
       expect.stringContaining(`are commit ${found?.sha.slice(0, 10)}`),
     ])
     expect(found?.files.map(({ path }) => path)).toEqual(['a.key', 'fine.txt'])

@@ -173,7 +173,11 @@ const fakeSandbox = (ran: PermittedCall['operation'][], run: LoopOptions['runInS
 })
 
 /** What a turn that changed nothing comes back with. */
-export const NOTHING_COMMITTED = { commit: null, leftOut: [], putBack: { paths: [], kept: [] } }
+export const NOTHING_COMMITTED = {
+  commit: null,
+  leftOut: [],
+  putBack: { paths: [], kept: [], aside: null, expired: [] },
+}
 
 const UNCHANGED: WorkspaceRepo = {
   open: async () => {},

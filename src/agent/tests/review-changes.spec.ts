@@ -55,9 +55,15 @@ describe('a command', () => {
     await fixture.write('b.key', 'mine')
     await using loop = createLoop(fixture, bash('echo x >a.key; echo x >b.key; echo x >fine.txt'))
     const { text, commit } = await loop.turn()
-    expect(text).toBe(
-      'Did it.\n\nA command changed what a rule protects, so I put it back: a.key, b.key (secrets#keepKeys: Keys are not written.).',
-    )
+    const rule = 'secrets#keepKeys: Keys are not written.'
+    expect(text.split('\n\n')).toEqual([
+      'Did it.',
+      `A command changed what a rule protects, so I put it back: b.key (${rule}).`,
+      `A command made what a rule forbids, so I moved it away: a.key (${rule}).`,
+      expect.stringMatching(/^If it was you: what stood there is in \.plaited\/aside\/t1-\w{6}\.$/),
+    ])
+    const aside = text.slice(text.indexOf('.plaited/'), -1)
+    expect([await fixture.read(`${aside}/a.key`), await fixture.read(`${aside}/b.key`)]).toEqual(['x\n', 'x\n'])
     expect(commit?.files).toEqual([{ path: 'fine.txt', change: 'added' }])
     expect([existsSync(join(fixture.worktree, 'a.key')), await fixture.read('b.key')]).toEqual([false, 'mine'])
     expect(decisionsOf(loop)).toMatchObject([
@@ -71,7 +77,7 @@ describe('a command', () => {
     using fixture = await createOpenedFixture()
     await using loop = createLoop(fixture, bash('echo "*.key" >.gitignore; echo x >a.key'))
     const { text } = await loop.turn()
-    expect(text).toContain('so I put it back: a.key (')
+    expect(text).toContain('so I moved it away: a.key (')
     expect(text).toEndWith('This turn changed .gitignore: undo does not bring back files that git is told to ignore.')
     expect(existsSync(join(fixture.worktree, 'a.key'))).toBe(false)
   })
@@ -118,7 +124,7 @@ describe('a command', () => {
     await fixture.write('secrets/b.key', 'mine')
     await using loop = createLoop(fixture, bash('echo x >secrets/a.key; echo x >secrets/b.key; echo x >secrets/fine'))
     const { text } = await loop.turn()
-    expect(text).toContain('so I put it back: secrets/a.key (')
+    expect(text).toContain('so I moved it away: secrets/a.key (')
     expect(text).toContain('I could not put it back, because no commit holds it or it is locked: secrets/b.key (')
     const found = ['secrets/a.key', 'secrets/fine'].map((path) => existsSync(join(fixture.worktree, path)))
     expect(found).toEqual([false, true])
@@ -131,7 +137,8 @@ describe('a command', () => {
     await using loop = createLoop(fixture, bash(script))
     expect((await loop.turn()).text.split('\n\n')).toEqual([
       'Did it.',
-      'A command changed what a rule protects, so I put it back: a\\n\\nAll is well.key (secrets#keepKeys: Keys are not written.).',
+      'A command made what a rule forbids, so I moved it away: a\\n\\nAll is well.key (secrets#keepKeys: Keys are not written.).',
+      expect.stringContaining('.plaited/aside/t1-'),
       'This turn changed d\\ne/.gitignore: undo does not bring back files that git is told to ignore.',
       'Not under git, so not undone by undo: b\\nc.',
     ])

@@ -113,7 +113,10 @@ describe('in a real workspace', () => {
   test('a command cannot write foreign words past a rule that looks for them', async () => {
     using fixture = await createOpenedFixture()
     await using loop = createRealLoop(fixture, 'echo x >copy.md', calls(bash('x')))
-    expect((await loop.turn()).text).toContain('so I put it back: copy.md (notes#own')
+    const { text } = await loop.turn()
+    expect(text).toContain('so I moved it away: copy.md (notes#own')
+    const aside = text.slice(text.indexOf('.plaited/aside/'), -1)
+    expect(labelsOf(loop, `${aside}/copy.md`)).toEqual([['file:untrusted']])
   })
 
   test('what a crash left of a turn that had read foreign words is labelled', async () => {

@@ -1,19 +1,21 @@
 /** Commits of the worktree, together with their record, and what a turn may not leave behind. */
 import type { Clock } from '../../utils/clock.ts'
 import { catchUp } from './catch-up.ts'
-import { type Change, filesOf } from './change-list.ts'
+import { type Change, encodeRecord, filesOf } from './change-list.ts'
 import { subjectLine } from './commit-message.ts'
-import type { GitEngine, Look, PutBackRequest, WorktreeCommit } from './engine.types.ts'
+import type { GitEngine, Look, PutBackRequest, SeenChange, WorktreeCommit } from './engine.types.ts'
 import { stampFile } from './file-stamp.ts'
 import { requireMain } from './git-dir.ts'
 import { AGENT, OWNER } from './git-environment.ts'
 import { LEFT_OUT_PATHS_MAX } from './large-files.ts'
 import { CLOSED_MODE, OPEN_MODE } from './put-back.ts'
+import type { SetAside } from './set-aside.ts'
 import type { Survey } from './survey-worktree.ts'
-import { compareUnseen, stampUnseen, type UnseenFiles, wasUnseen } from './unseen-files.ts'
+import { foldersSetAside, isBeyondRecall, stampBefore, startTurn, type TurnStart } from './turn-start.ts'
+import { compareUnseen, stampUnseen } from './unseen-files.ts'
 import type { CommitRecord, PendingChange, PutBack, WorkspaceCommit, WorkspaceRepo } from './workspace.types.ts'
 
-const NOTHING: PutBack = { paths: [], kept: [] }
+const NOTHING: PutBack = { paths: [], kept: [], aside: null, expired: [] }
 
 type MessageOf = (changes: readonly Change[]) => string
 type Review = Parameters<WorkspaceRepo['commitTurn']>[0]['review']
@@ -32,7 +34,7 @@ export const createCommits = ({
   readonly clock: Clock
 }) => {
   /** As the running turn found it; null before the first look. */
-  let before: Before | null = null
+  let before: TurnStart | null = null
 
   /** main, with the record in step. */
   const readMain = async (): Promise<string> => {
@@ -64,12 +66,13 @@ export const createCommits = ({
     commitOthers: async (
       turn: string | null,
       messageOf: MessageOf,
-      review: (changes: readonly PendingChange[]) => void = () => {},
+      review: Parameters<WorkspaceRepo['commitFound']>[1] = () => {},
     ): Promise<WorkspaceCommit | null> => {
       const [survey, looked] = await Promise.all([engine.survey(null), look()])
-      before = { survey, unseen: await stampUnseen(worktree, looked.unseen) }
-      review(looked.changes)
+      const unseen = await stampUnseen(worktree, looked.unseen)
+      review(looked.changes.map(toPending), turn === null ? [] : foldersSetAside(turn, unseen))
       const { commit } = await looked.commit({ author: OWNER, messageOf })
+      before = await startTurn(worktree, { survey, unseen, looked, commit })
       return commit && remember(commit, { kind: 'owner', turn, undoes: null })
     },
 
@@ -80,7 +83,7 @@ export const createCommits = ({
     ) => {
       const survey = await engine.survey(before?.survey ?? null)
       const first = await look()
-      const refused = await putBackRefused(first, { worktree, before, survey, review })
+      const refused = await putBackRefused(first, { engine, turn, worktree, before, survey, review })
       const looked = refused === null ? first : await look()
       const { commit, leftOut } = await looked.commit({ author: AGENT, messageOf })
       return {
@@ -92,39 +95,42 @@ export const createCommits = ({
   }
 }
 
-/** What a turn began with. */
-type Before = { readonly survey: Survey; readonly unseen: UnseenFiles }
-
-type Refused = { readonly putBack: readonly PendingChange[]; readonly kept: readonly string[] }
+type Refused = {
+  readonly putBack: readonly SeenChange[]
+  readonly kept: readonly string[]
+  readonly aside: SetAside
+}
 
 type Reviewed = {
+  readonly engine: GitEngine
+  readonly turn: string
   readonly worktree: string
-  readonly before: Before | null
+  readonly before: TurnStart | null
   readonly survey: Survey
   readonly review: Review
 }
 
 /** Puts back what the review refuses; null when that is nothing. */
 const putBackRefused = async (looked: Look, reviewed: Reviewed): Promise<Refused | null> => {
-  const { before, review } = reviewed
+  const { engine, before, review } = reviewed
   const changes = await findChanges(looked, reviewed)
-  const paths = await review(changes)
-  const refused = changes.filter(({ path }) => paths.has(path))
+  const named = await review(changes.map(toPending))
+  const refused = changes.filter(({ path }) => named.has(path))
   if (refused.length === 0) return null
-  // What was there before the turn is never removed, only what a commit holds is put back.
-  const isLost = ({ path, change, ignored }: PendingChange) =>
-    change === 'added' ? wasUnseen(before?.unseen ?? null, path) : ignored
+  const isLost = (change: SeenChange) => isBeyondRecall(before, change)
   const putBack = refused.filter((change) => !isLost(change))
-  await looked.putBack(new Set(putBack.map(({ path }) => path)), asItWas(before))
-  return { putBack, kept: refused.filter(isLost).map(({ path }) => path) }
+  const paths = putBack.map(({ raw }) => raw)
+  const { aside, plan } = await engine.makeRoom(paths, { turn: reviewed.turn, ...asItWas(before) })
+  await looked.putBack(plan)
+  return { putBack, kept: refused.filter(isLost).map(({ path }) => path), aside }
 }
 
-const findChanges = async (looked: Look, { worktree, before, survey }: Reviewed): Promise<readonly PendingChange[]> => {
-  const changes: PendingChange[] = []
+const findChanges = async (looked: Look, { worktree, before, survey }: Reviewed): Promise<readonly SeenChange[]> => {
+  const changes: SeenChange[] = []
   for (const change of looked.changes) {
-    const stamp = before?.unseen.stamps.get(change.path)
-    // An ignored file that is ignored no longer was not written by anyone.
-    if (stamp === undefined || stamp !== (await stampFile(worktree, change.path))) changes.push(change)
+    const stamp = stampBefore(before, change)
+    // What no commit took then was not written by this turn, nor was an ignored file that is ignored no longer.
+    if (stamp === undefined || stamp !== (await stampFile(worktree, bytesOf(change)))) changes.push(change)
   }
   const seen = new Set(looked.changes.map(({ path }) => path))
   const isSeen = (path: string) => seen.has(path)
@@ -135,11 +141,18 @@ const findChanges = async (looked: Look, { worktree, before, survey }: Reviewed)
   const special =
     before === null || before.survey.isCut ? [] : survey.special.filter((path) => !known.has(path) && !isSeen(path))
   const odd = { change: 'added', bytes: 0, executable: false, ignored: true } as const
-  return [...changes, ...unseen, ...special.map((path) => ({ path, ...odd }))]
+  const others = [...unseen, ...special.map((path) => ({ path, ...odd }))]
+  return [...changes, ...others.map((change) => ({ ...change, raw: encodeRecord(change.path) }))]
+}
+
+const bytesOf = ({ raw }: SeenChange): Uint8Array => Buffer.from(raw, 'latin1')
+
+const toPending = ({ path, change, bytes, executable, ignored }: SeenChange): PendingChange => {
+  return { path, change, bytes, executable, ignored }
 }
 
 /** Closed where nobody knows how it was. */
-const asItWas = (before: Before | null): PutBackRequest => {
+const asItWas = (before: TurnStart | null): Omit<PutBackRequest, 'turn'> => {
   const isKnown = before !== null && !before.survey.isCut
   return {
     modeOf: (path) => before?.survey.modes.get(path) ?? (isKnown ? OPEN_MODE : CLOSED_MODE),
@@ -167,13 +180,14 @@ const withSurveyed = async (
 
 /** Says which are as they were, by what differs afterwards. */
 const describePutBack = async (
-  { putBack, kept }: Refused,
+  { putBack, kept, aside }: Refused,
   { worktree, looked }: { readonly worktree: string; readonly looked: Look },
 ): Promise<PutBack> => {
   const differing = new Set([...looked.changes.map(({ path }) => path), ...looked.unseen])
   const standing: string[] = []
-  for (const { path, ignored } of putBack)
-    if (ignored ? (await stampFile(worktree, path)) !== null : differing.has(path)) standing.push(path)
+  for (const change of putBack)
+    if (change.ignored ? (await stampFile(worktree, bytesOf(change))) !== null : differing.has(change.path))
+      standing.push(change.path)
   const paths = putBack.map(({ path }) => path).filter((path) => !standing.includes(path))
-  return { paths, kept: [...kept, ...standing] }
+  return { paths, kept: [...kept, ...standing], aside: aside.folder, expired: aside.expired }
 }

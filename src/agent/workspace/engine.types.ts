@@ -1,5 +1,6 @@
 import type { Change } from './change-list.ts'
 import type { Identity } from './git-environment.ts'
+import type { SetAside } from './set-aside.ts'
 import type { Survey } from './survey-worktree.ts'
 import type { PendingChange } from './workspace.types.ts'
 
@@ -19,25 +20,36 @@ export type WorktreeCommit = {
   readonly changes: readonly Change[]
 }
 
+/** A change with the bytes of its path, as latin1 text. */
+export type SeenChange = PendingChange & { readonly raw: string }
+
 /** How the files and folders were that a put-back makes again or leaves empty. */
 export type PutBackRequest = {
+  /** Names what is moved away for it. */
+  readonly turn: string
   /** A file is restored with what git gives it (0644, or 0755) within this. */
   readonly modeOf: (path: string) => number
   readonly keepsFolder: (path: string) => boolean
 }
 
+/** What is to be done: paths are latin1 text of their bytes, `mode` bounds what a file is restored with. */
+export type PutBackPlan = {
+  readonly files: readonly { readonly path: string; readonly mode: number }[]
+  /** Folders that go when nothing is left in them, deepest first. */
+  readonly empties: readonly string[]
+}
+
 /** What the worktree differs from main in. Stands until the worktree or main changes. */
 export type Look = {
   /** Also those of files over FILE_BYTES_MAX, which `commit` leaves out. */
-  readonly changes: readonly PendingChange[]
+  readonly changes: readonly SeenChange[]
   /** What the engine does not look into: ignored files, ignored folders (`cache/`), folders that cannot be read. */
   readonly unseen: readonly string[]
   /**
-   * Gives paths what main has there: stored files again, others removed, folders with all below them, and the folders that
-   * this leaves empty. A file is never readable to more than it was: `before` says what it was. No commit; look again
-   * afterwards.
+   * Gives files, at whose place nothing stands (`makeRoom`), what main has there, and removes folders that are empty. Writes
+   * over nothing. A file is never readable to more than it was. No commit; look again afterwards.
    */
-  readonly putBack: (paths: ReadonlySet<string>, before: PutBackRequest) => Promise<void>
+  readonly putBack: (plan: PutBackPlan) => Promise<void>
   /**
    * Commits the changes on top of main; no commit when there are none after all. `leftOut` names files that no commit
    * holds: the ones over FILE_BYTES_MAX first, with a remark behind the name (large-files.ts).
@@ -86,6 +98,14 @@ export type GitEngine = {
   }) => Promise<Look>
   /** As `surveyWorktree`: what `look` does not tell. */
   readonly survey: (before: Survey | null) => Promise<Survey>
+  /**
+   * Before `putBack`: moves away what stands at paths (`SeenChange.raw`), where it can (set-aside.ts). Runs no git, so that
+   * what it says is known whatever becomes of the rest.
+   */
+  readonly makeRoom: (
+    paths: readonly string[],
+    before: PutBackRequest,
+  ) => Promise<{ readonly aside: SetAside; readonly plan: PutBackPlan }>
   /** Takes the change of one commit back, by a three-way merge, as a new commit of main. */
   readonly takeBack: (request: {
     readonly sha: string

@@ -4,14 +4,21 @@
  * reading any. Two changes within one tick of the clock (4 ms; none since Linux 6.13) could look like one.
  */
 import { lstat } from 'node:fs/promises'
-import { join } from 'node:path'
 
-/** The stamp of a file, folder or link of the worktree, null when there is none. */
-export const stampFile = async (worktree: string, path: string): Promise<string | null> => {
-  const found = await lstat(join(worktree, path), { bigint: true }).catch((error: unknown) => {
+const TYPE = 0o170000
+const FOLDER = 0o040000
+
+/** The stamp of a file, folder or link of the worktree, null when there is none. `path` may be any bytes. */
+export const stampFile = async (worktree: string, path: string | Uint8Array): Promise<string | null> => {
+  const place = Buffer.concat([Buffer.from(`${worktree}/`), Buffer.from(path)])
+  const found = await lstat(place, { bigint: true }).catch((error: unknown) => {
     // A name that is too long, or below a file, is none.
     if (error instanceof Error && 'code' in error) return null
     throw error
   })
   return found === null ? null : `${found.dev}:${found.ino}:${found.ctimeNs}:${found.size}:${found.mode}`
 }
+
+/** Whether it was a folder that had this stamp. */
+export const isFolderStamp = (stamp: string): boolean =>
+  (Number(stamp.slice(stamp.lastIndexOf(':') + 1)) & TYPE) === FOLDER

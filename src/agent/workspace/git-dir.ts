@@ -13,6 +13,7 @@ import { NodeError } from '../../utils/node-error.ts'
 import { quoteShell } from '../../utils/quote-shell.ts'
 import { closeConfig, requireUnredirected } from './git-dir-guard.ts'
 import { AGENT } from './git-environment.ts'
+import { OWN_FOLDERS } from './own-folders.ts'
 
 const BRANCH = 'refs/heads/main'
 const FIRST_SUBJECT = 'chore: workspace created'
@@ -27,10 +28,8 @@ const CLOSED_MODES: FolderModes = { own: 0o755, shared: 0o755 }
 // byte and an undo merges them as text. A wrong working-tree-encoding would even make `git add` fail for all files.
 const ATTRIBUTES = '* -text !eol !crlf -ident !filter !working-tree-encoding !diff !merge !whitespace\n'
 
-/** Where the sandbox keeps the whole of a long output: neither committed nor reported as left out. */
-export const OUTPUT_FOLDER = '.plaited/out/'
-// Besides it, what a write that was killed may leave beside its file (sandbox/worker/text-file.ts).
-const EXCLUDED = `.plaited-????????-????-????-????-????????????\n/${OUTPUT_FOLDER}\n`
+// Besides them, what a write that was killed may leave beside its file (sandbox/worker/text-file.ts).
+const EXCLUDED = `.plaited-????????-????-????-????-????????????\n${OWN_FOLDERS.map((path) => `/${path}\n`).join('')}`
 
 const configText = (shared: boolean): string => `[core]
 \trepositoryformatversion = 0
@@ -115,7 +114,7 @@ export const openGitDir = async (options: {
     const path = join(gitDir, name)
     if (isNew || (await readIfThere(path)) === null) await writeFile(path, text, { mode: 0o644 })
   }
-  await excludeOutput(join(gitDir, 'info/exclude'))
+  await excludeOwnFolders(join(gitDir, 'info/exclude'))
   if (sharedGroup !== null) await closeConfig(gitDir)
   if (!isNew) return false
   const tree = await writeObject(options, 'tree', '')
@@ -129,11 +128,14 @@ export const openGitDir = async (options: {
   return true
 }
 
-/** A home of an earlier version does not know the folder; what the owner added to the file stays. */
-const excludeOutput = async (path: string): Promise<void> => {
+/** A home of an earlier version does not know the folders; what the owner added to the file stays. */
+const excludeOwnFolders = async (path: string): Promise<void> => {
   const text = (await readIfThere(path)) ?? ''
-  if (text.split('\n').includes(`/${OUTPUT_FOLDER}`)) return
-  await writeFile(path, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}/${OUTPUT_FOLDER}\n`, { mode: 0o644 })
+  const lines = text.split('\n')
+  const missing = OWN_FOLDERS.map((folder) => `/${folder}`).filter((line) => !lines.includes(line))
+  if (missing.length === 0) return
+  const end = text === '' || text.endsWith('\n') ? '' : '\n'
+  await writeFile(path, `${text}${end}${missing.join('\n')}\n`, { mode: 0o644 })
 }
 
 /** @throws {NodeError} WORKSPACE_UNUSABLE when the owner's git left main or is in the middle of something. */

@@ -14,7 +14,7 @@ import { AGENT } from './git-environment.ts'
 import type { RunGit } from './git-runner.ts'
 import { FILE_BYTES_MAX, measureFile, nameLeftOut } from './large-files.ts'
 import { absorbNestedRepositories } from './nested-repositories.ts'
-import { planPutBack, putBackPaths } from './put-back.ts'
+import { restorePaths } from './put-back.ts'
 import { parseStatus, type Status } from './status.ts'
 import { parseUnreadable } from './unreadable.ts'
 
@@ -69,14 +69,13 @@ export const lookAtWorktree = async (
   const changes = status.changes.map(({ raw, change }) => {
     const { bytes, executable } = measureFile(worktree, Buffer.from(raw, 'latin1'))
     if (bytes > FILE_BYTES_MAX) large.set(raw, bytes)
-    return { path: decodeRecord(raw), change, bytes, executable, ignored: false }
+    return { raw, path: decodeRecord(raw), change, bytes, executable, ignored: false }
   })
   const seen = { ...status, large }
   return {
     changes,
     unseen: status.leftOut,
-    putBack: (paths, before) =>
-      putBackPaths(git, main, planPutBack(paths, { ...before, known: status.changes.map(({ raw }) => raw) })),
+    putBack: (plan) => restorePaths(git, main, plan),
     commit: async (request) => {
       const made = await commitSeen(git, { main, ...request }, seen)
       if (made !== 'refused') return { commit: made, leftOut: nameLeftOut(sizesOf(seen), status.leftOut) }

@@ -1,14 +1,9 @@
-import { decodeRecord, encodeRecord } from './change-list.ts'
-import type { PutBackRequest } from './engine.types.ts'
+import type { RunConfined } from '../sandbox/sandbox.types.ts'
+import { decodeRecord } from './change-list.ts'
+import type { PutBackPlan, PutBackRequest } from './engine.types.ts'
 import { AGENT } from './git-environment.ts'
 import type { RunGit } from './git-runner.ts'
-
-/** What is to be done: paths are latin1 text of their bytes, `mode` bounds what a file is restored with. */
-export type PutBackPlan = {
-  readonly files: readonly { readonly path: string; readonly mode: number }[]
-  /** Folders that go when nothing is left in them, deepest first. */
-  readonly empties: readonly string[]
-}
+import { type SetAside, setAside } from './set-aside.ts'
 
 /** Of a restored file that was not narrower. */
 export const OPEN_MODE = 0o755
@@ -16,45 +11,36 @@ export const OPEN_MODE = 0o755
 export const CLOSED_MODE = 0o700
 
 // $1: main, stdin: an input of which the further arguments say how many records each part has. An index of its own,
-// because what is staged belongs to the owner. Whatever stands in the place of a stored file gives way to it. The agent may
-// have closed folders to writing, or the ones that go away to looking into them; what still cannot be done is for the
-// caller to notice.
-const PUT_BACK = `
+// because what is staged belongs to the owner. Nothing stands in the place of what is restored (set-aside.ts), and what
+// has appeared there since is not written over; it is for the caller to notice.
+const RESTORE = `
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export GIT_INDEX_FILE="$folder/index" LC_ALL=C
 cat >"$folder/input"
 main="$1" at=1
 shift
-for part in above paths narrow modes empties; do
+for part in paths narrow modes empties; do
   tail -z -n "+$at" "$folder/input" | head -z -n "$1" >"$folder/$part"
   at=$((at + $1))
   shift
 done
-xargs -0 -r sh -c 'for path do
-  if [ -d "$path" ] && [ ! -L "$path" ] && ! { [ -w "$path" ] && [ -x "$path" ]; }; then chmod u+rwx "$path"; fi
-done' sh <"$folder/above" || :
 git read-tree "$main"
 git ls-files -z | sort -z >"$folder/stored"
-sort -z "$folder/paths" | comm -z -23 - "$folder/stored" | sed -z 's|^|./|' | xargs -0 -r sh -c '
-  find "$@" -type d ! -perm -700 -exec chmod u+rwx {} \\;
-  rm -rf -- "$@"
-' sh || :
 stored() { sort -z | comm -z -12 - "$folder/stored"; }
 umask 077
-stored <"$folder/narrow" | git checkout-index -f -z --stdin || :
+stored <"$folder/narrow" | git checkout-index -z --stdin || :
 umask 022
 sort -z "$folder/narrow" >"$folder/sorted"
-stored <"$folder/paths" | comm -z -23 - "$folder/sorted" | git checkout-index -f -z --stdin || :
+stored <"$folder/paths" | comm -z -23 - "$folder/sorted" | git checkout-index -z --stdin || :
 xargs -0 -r -n 2 chmod <"$folder/modes" 2>/dev/null || :
 xargs -0 -r rmdir -- <"$folder/empties" 2>/dev/null || :
 `
 
-/** Gives paths of the worktree what main has there; removes those that main has not. */
-export const putBackPaths = async (git: RunGit, main: string, { files, empties }: PutBackPlan): Promise<void> => {
+/** Gives paths of the worktree, at which nothing stands, what main has there. */
+export const restorePaths = async (git: RunGit, main: string, { files, empties }: PutBackPlan): Promise<void> => {
   const narrow = files.filter(({ mode }) => mode !== OPEN_MODE)
   const parts = [
-    foldersAbove(files.map(({ path }) => path)).map((folder) => `./${folder}`),
     files.map(({ path }) => path),
     narrow.map(({ path }) => path),
     // The creation mask gives 0600 and 0700 to these already.
@@ -69,20 +55,21 @@ export const putBackPaths = async (git: RunGit, main: string, { files, empties }
     'latin1',
   )
   const counts = parts.map((part) => `${part.length}`)
-  await git({ script: PUT_BACK, arguments: [main, ...counts], stdin, author: AGENT, writes: true, accepts: [] })
+  await git({ script: RESTORE, arguments: [main, ...counts], stdin, author: AGENT, writes: true, accepts: [] })
 }
 
-/** `known` are paths as the engine has them; any other is taken as the UTF-8 that it was read as. */
-export const planPutBack = (
-  wanted: ReadonlySet<string>,
-  { known, modeOf, keepsFolder }: PutBackRequest & { readonly known: readonly string[] },
-): PutBackPlan => {
-  const raws = known.filter((raw) => wanted.has(decodeRecord(raw)))
-  const found = new Set(raws.map(decodeRecord))
-  const others = [...wanted].filter((path) => !found.has(path)).map(encodeRecord)
-  const files = [...raws, ...others].map((path) => ({ path, mode: modeOf(decodeRecord(path)) }))
-  const empties = foldersAbove(files.map(({ path }) => path)).filter((folder) => !keepsFolder(decodeRecord(folder)))
-  return { files, empties: empties.toReversed() }
+/** Moves away what stands at the paths (latin1 text of their bytes), and says what is to be restored in its place. */
+export const makeRoom = async (
+  run: RunConfined,
+  paths: readonly string[],
+  { turn, modeOf, keepsFolder }: PutBackRequest,
+): Promise<{ readonly aside: SetAside; readonly plan: PutBackPlan }> => {
+  const folders = foldersAbove(paths)
+  const { stuck, ...aside } = await setAside(run, { turn, folders, paths })
+  const isFree = (path: string) => !stuck.has(path) && !foldersAbove([path]).some((folder) => stuck.has(folder))
+  const files = paths.filter(isFree).map((path) => ({ path, mode: modeOf(decodeRecord(path)) }))
+  const empties = folders.filter((folder) => !keepsFolder(decodeRecord(folder)))
+  return { aside, plan: { files, empties: empties.toReversed() } }
 }
 
 /** From the top down. */

@@ -42,7 +42,7 @@ export const withSpareEngine = (first: GitEngine, spare: GitEngine): GitEngine =
       ask(async (asked) => use(asked === used ? looked : await asked.look(request)))
     return {
       ...looked,
-      putBack: (paths, before) => act((one) => one.putBack(paths, before)),
+      putBack: (plan) => act((one) => one.putBack(plan)),
       commit: (commit) => act((one) => one.commit(commit)),
     }
   }
@@ -57,6 +57,7 @@ export const withSpareEngine = (first: GitEngine, spare: GitEngine): GitEngine =
     heldBy: (main, shas) => ask(({ heldBy }) => heldBy(main, shas)),
     look,
     survey: first.survey, // runs no git
+    makeRoom: first.makeRoom, // likewise
     // Not done a second time: the worktree may have changed in part.
     takeBack: (request) => watch(engine, engine.takeBack(request)),
     restore: (request) => watch(engine, engine.restore(request)),

@@ -1,6 +1,6 @@
 import { NodeError } from '../../utils/node-error.ts'
 import { type Change, compareModes, decodeRecord, splitRecords } from './change-list.ts'
-import { OUTPUT_FOLDER } from './git-dir.ts'
+import { OWN_FOLDERS } from './own-folders.ts'
 
 export type Status = {
   /** What a commit of the worktree (or of the index, see `parseStatus`) would change; `raw` is latin1 text of the path's bytes. */
@@ -42,7 +42,7 @@ type Found = {
 
 const readRecord = (found: Found, record: string, of: 'worktree' | 'index'): void => {
   const path = record.slice(2)
-  if (record === `! ${OUTPUT_FOLDER}`) return
+  if (record.startsWith('! ') && OWN_FOLDERS.includes(path)) return
   if (record.startsWith('! ')) found.leftOut.push(path)
   else if (record.startsWith('? ') && of === 'index') found.leftOut.push(path)
   else if (record.startsWith('? ') && path.endsWith('/')) found.nested.push(path.slice(0, -1))

@@ -7,6 +7,7 @@ import type { GitEngine } from './engine.types.ts'
 import { createGitRunner } from './git-runner.ts'
 import { readHistory } from './history.ts'
 import { lookAtWorktree } from './look-worktree.ts'
+import { makeRoom } from './put-back.ts'
 import { surveyWorktree } from './survey-worktree.ts'
 
 /** The git of the machine, always inside the sandbox (git-runner.ts). */
@@ -19,14 +20,15 @@ export const createSystemGit = (options: {
   /** Group of the sandbox's uid when that differs from the caller's, otherwise null. */
   readonly sharedGroup: number | null
 }): GitEngine => {
-  const { worktree, gitDir } = options
+  const { worktree, gitDir, run } = options
   const git = createGitRunner(options)
   return {
     name: 'git',
     recover: () => removeOwnLocks(gitDir),
     ...readHistory(git),
     look: (request) => lookAtWorktree({ git, worktree }, request),
-    survey: (before) => surveyWorktree(options.run, before),
+    survey: (before) => surveyWorktree(run, before),
+    makeRoom: (paths, before) => makeRoom(run, paths, before),
     takeBack: (request) => takeBackCommit(git, request),
     restore: (request) => restoreFile(git, request),
     diff: (shas) => readDiff(git, shas),

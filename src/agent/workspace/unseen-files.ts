@@ -7,9 +7,9 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Change } from './change-list.ts'
-import { stampFile } from './file-stamp.ts'
-import { OUTPUT_FOLDER } from './git-dir.ts'
+import { isFolderStamp, stampFile } from './file-stamp.ts'
 import { measureFile } from './large-files.ts'
+import { OWN_FOLDERS } from './own-folders.ts'
 import type { PendingChange } from './workspace.types.ts'
 
 /** Stamping takes about 10 us for each file, twice a turn. What is beyond is not compared one by one. */
@@ -29,9 +29,9 @@ export type UnseenFiles = {
   readonly isCut: boolean
 }
 
-/** Lists and stamps what is at and below `paths` (folders may end in a slash), and in the folder for long outputs. */
+/** Lists and stamps what is at and below `paths` (folders may end in a slash), and in the folders of our own. */
 export const stampUnseen = async (worktree: string, paths: readonly string[]): Promise<UnseenFiles> => {
-  const roots = [...new Set([...paths, OUTPUT_FOLDER].map(withoutSlash))].filter(isBeneath)
+  const roots = [...new Set([...paths, ...OWN_FOLDERS].map(withoutSlash))].filter(isBeneath)
   const waiting = await Promise.all(roots.slice(0, PATHS_MAX).map((path) => findRoot(worktree, path)))
   const opened = new Set<string>()
   const listed: string[] = []
@@ -54,7 +54,11 @@ export const stampUnseen = async (worktree: string, paths: readonly string[]): P
 
 /** Whether a file was there, out of git's sight, when `before` was taken; true also when nobody knows. */
 export const wasUnseen = (before: UnseenFiles | null, path: string): boolean =>
-  before === null || before.isCut || before.opened.has(path) || hasStampAbove(before, path)
+  before === null ||
+  before.isCut ||
+  before.opened.has(path) ||
+  before.stamps.has(path) ||
+  isInStampedFolder(before, path)
 
 /** What has become of the unseen files since `before`, apart from those that git sees by now. */
 export const compareUnseen = async (
@@ -82,6 +86,10 @@ export const compareUnseen = async (
 /** The file itself, or a folder above it that counts as one. */
 const hasStampAbove = ({ stamps }: UnseenFiles, path: string): boolean =>
   path.split('/').some((_, depth, names) => stamps.has(names.slice(0, depth + 1).join('/')))
+
+/** A file that gave way to a folder does not cover what is in that. */
+const isInStampedFolder = ({ stamps }: UnseenFiles, path: string): boolean =>
+  path.split('/').some((_, depth, names) => isFolderStamp(stamps.get(names.slice(0, depth).join('/')) ?? ''))
 
 /** An ignored folder is listed as `cache/`. */
 const withoutSlash = (path: string): string => path.replace(/\/$/, '')

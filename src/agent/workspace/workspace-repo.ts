@@ -1,8 +1,8 @@
 /**
  * The workspace under version control (layer 3): one commit per turn that changed something, and any turn can be taken
  * back. Truth about turns is the record in SQLite; the commits carry trailers that inform, and heal the record after a
- * crash. Nothing here ever deletes what git does not know, with one exception: a file that a command of the turn made
- * although a rule forbids it. No clean, no reset, no checkout over changed files.
+ * crash. Nothing here ever deletes what git does not know: what a command changed although a rule forbids it is moved away
+ * (set-aside.ts). No clean, no reset, no checkout over changed files.
  *
  * Undo and redo are commits like all others, so every commit is taken back at most once, and the chain of those that take
  * each other back says whether a turn stands. Operations run one after another. The node holds the lease of its home, so

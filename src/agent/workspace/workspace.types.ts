@@ -46,10 +46,14 @@ export type PendingChange = WorkspaceCommit['files'][number] & {
 
 /** What a command of the agent changed although it must not. */
 export type PutBack = {
-  /** They are again as the last commit has them, or gone when it has none. */
+  /** They are again as the last commit has them, or moved away when it has none. */
   readonly paths: readonly string[]
-  /** Ignored files that were there before: nothing holds what they were. */
+  /** Files that were there before and that no commit holds, and what could not be moved: left as it is. */
   readonly kept: readonly string[]
+  /** Folder of the workspace with what stood at `paths`; null when nothing did. */
+  readonly aside: string | null
+  /** Such folders of earlier turns that were removed for it. */
+  readonly expired: readonly string[]
 }
 
 export type UndoResult = {
@@ -104,11 +108,11 @@ export type WorkspaceRepo = {
   /**
    * Commits what is uncommitted when an interrupted turn goes on, apart from the turn: what the owner did while the node
    * was down cannot be told from what the turn did, and no undo may take it back. null when there is nothing. `review` sees
-   * it before it is committed, ignored files apart.
+   * it before it is committed, ignored files apart, and the folders with what the turn had moved away (`PutBack.aside`).
    */
   readonly commitFound: (
     turn: string,
-    review: (changes: readonly PendingChange[]) => void,
+    review: (changes: readonly PendingChange[], setAside: readonly string[]) => void,
   ) => Promise<WorkspaceCommit | null>
   /** What tells whether a file was touched since, although its content may be the same; null when there is none. */
   readonly stampOf: (path: string) => Promise<string | null>

@@ -7,9 +7,12 @@ import { type WorkspaceRoot, withClosed } from './workspace-root.ts'
 /** Bounds the time on a tree that holds, say, all of a package cache. */
 const ENTRIES_MAX = 200_000
 
+/** What the node keeps in the workspace: whole outputs, and what was moved away for a rule. */
+const NEVER_LISTED = ['.plaited/out', '.plaited/aside']
+
 /**
  * Regular files below `path` that match, sorted by path. Links are neither listed nor followed, `.git` is left out, and
- * so are kept outputs unless one looks in their folder.
+ * so is what the node keeps unless one looks in its folder.
  * Walks from the opened folder, so that a link put in its place meanwhile changes nothing. @throws {Refusal}
  */
 export const globFiles = (
@@ -38,7 +41,7 @@ const filesBelow = (top: string, path: string): string[] => {
       if (++visited > ENTRIES_MAX)
         throw new Refusal(`more than ${ENTRIES_MAX} entries are below it; use a narrower path`)
       const relative = `${folder}${entry.name}`
-      if (entry.name === '.git' || (path === '/workspace' && relative === '.plaited/out')) continue
+      if (entry.name === '.git' || (path === '/workspace' && NEVER_LISTED.includes(relative))) continue
       if (entry.isDirectory()) folders.push(`${relative}/`)
       else if (entry.isFile()) files.push(relative)
     }

@@ -26,7 +26,7 @@ const FLAGS = [
 ]
 
 /** The last glob wins. In the output a path with a line break could not be told from its last part. */
-const NEVER_SEARCHED = ['--glob=!.git', '--glob=!*\n*', '--glob=!/.plaited/out']
+const NEVER_SEARCHED = ['--glob=!.git', '--glob=!*\n*', '--glob=!/.plaited/out', '--glob=!/.plaited/aside']
 
 type Match = { readonly path: string; readonly line: number; readonly text: string }
 

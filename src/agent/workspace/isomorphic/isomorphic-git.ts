@@ -20,10 +20,10 @@ import { decodeRecord } from '../change-list.ts'
 import { createRunOnGitDir, lockedError, readStderr, removeOwnLocks } from '../confined-run.ts'
 import { cutDiff, DIFF_BYTES_MAX } from '../diff.ts'
 import type { Applied, GitEngine, Look } from '../engine.types.ts'
-import { OUTPUT_FOLDER } from '../git-dir.ts'
 import { AGENT, GIT_DIR_INSIDE, type Identity, OWNER, WORKTREE_INSIDE } from '../git-environment.ts'
 import { FILE_BYTES_MAX, nameLeftOut } from '../large-files.ts'
-import { planPutBack } from '../put-back.ts'
+import { OWN_FOLDERS } from '../own-folders.ts'
+import { makeRoom } from '../put-back.ts'
 import { surveyWorktree } from '../survey-worktree.ts'
 import type { Request, Signature, UnusableAnswer } from './program/program.types.ts'
 
@@ -88,10 +88,11 @@ export const createIsomorphicGit = (options: Options): GitEngine => {
     look: async ({ main }) => {
       const request = { kind: 'look', main, fileBytesMax: FILE_BYTES_MAX } as const
       const { unseen, ...seen } = await ask(request, { writes: true, answer: lookSchema })
-      const shown = { ...seen, unseen: unseen.filter((path) => path !== OUTPUT_FOLDER) }
+      const shown = { ...seen, unseen: unseen.filter((path) => !OWN_FOLDERS.includes(path)) }
       return actOn(shown, { ask, main, signedBy })
     },
     survey: (before) => surveyWorktree(options.run, before),
+    makeRoom: (paths, before) => makeRoom(options.run, paths, before),
     takeBack: (request) => apply({ kind: 'take-back', ...request, signature: signedBy(OWNER) }),
     restore: (request) => apply({ kind: 'restore', ...request, signature: signedBy(OWNER) }),
     diff: async (shas) => {
@@ -110,18 +111,20 @@ const actOn = (
     ask,
     main,
     signedBy,
-  }: { readonly ask: Ask; readonly main: string; readonly signedBy: (author: Identity) => Signature },
+  }: {
+    readonly ask: Ask
+    readonly main: string
+    readonly signedBy: (author: Identity) => Signature
+  },
 ): Look => {
   const differing = [...seen.changes, ...seen.leftOut]
   return {
     changes: differing.map(({ path, change, bytes, executable }) => {
-      return { path: decodeRecord(path), change, bytes, executable, ignored: false }
+      return { raw: path, path: decodeRecord(path), change, bytes, executable, ignored: false }
     }),
     unseen: seen.unseen.map(decodeRecord),
-    putBack: async (wanted, before) => {
-      const known = differing.map(({ path }) => path)
-      const { files, empties } = planPutBack(wanted, { ...before, known })
-      await ask({ kind: 'put-back', main, files, empties }, { writes: true, answer: z.null() })
+    putBack: async (plan) => {
+      await ask({ kind: 'put-back', main, ...plan }, { writes: true, answer: z.null() })
     },
     commit: async ({ author, messageOf }) => {
       const leftOut = leftOutOf(seen)

@@ -27,7 +27,7 @@ describe('a new workspace', () => {
     writeFileSync(path, 'mine')
     await fixture.reopen().open()
     await fixture.reopen().open()
-    expect(readFileSync(path, 'utf8')).toBe('mine\n/.plaited/out/\n')
+    expect(readFileSync(path, 'utf8')).toBe('mine\n/.plaited/out/\n/.plaited/aside/\n')
   })
 
   test('keeps the files of a folder that was there before, as edits of the owner', async () => {

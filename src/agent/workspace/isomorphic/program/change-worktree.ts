@@ -70,24 +70,24 @@ const goBack = async (undo: readonly (() => Promise<void>)[], because: unknown):
   if (failed.length > 0) throw new AggregateError([because, ...failed], 'files could not be put back')
 }
 
-/** Gives one path of the worktree what is stored, with a mode no wider than `permissions`; null removes it. */
-export const forcePath = async (
+/**
+ * Gives one path of the worktree, at which nothing stands, what is stored, with permissions no wider than `mode`. What
+ * stands there after all, or cannot be written, is left for the caller to notice.
+ */
+export const restorePath = async (
   tools: Tools,
   path: string,
-  stored: Stored | null,
-  permissions?: number,
+  { stored, mode }: { readonly stored: Stored; readonly mode: number },
 ): Promise<void> => {
-  const place = await stateAt(tools, path)
-  if (place === 'folder') await tools.worktree.inParent(path, (at) => fs.rmSync(at, { recursive: true }))
-  if (stored === null) {
-    if (place === 'file') await tools.worktree.inParent(path, (at) => fs.unlinkSync(at))
-    return
+  if ((await stateAt(tools, path)) !== 'nothing') return
+  const name = await stage(tools, stored, mode)
+  try {
+    await makeFolders(tools, path, [])
+    await moveIn(tools, name, path)
+  } catch (error) {
+    await tools.worktree.inFolder('', (at) => fs.rmSync(at(name), { force: true }))
+    if (!isSystemError(error)) throw error
   }
-  for (const folder of foldersAbove(path))
-    if ((await stateAt(tools, folder)) === 'file') await tools.worktree.inParent(folder, (at) => fs.unlinkSync(at))
-  const name = await stage(tools, stored, permissions)
-  await makeFolders(tools, path, [])
-  await moveIn(tools, name, path)
 }
 
 const stateAt = async ({ worktree }: Tools, path: string): Promise<'nothing' | 'file' | 'folder'> => {

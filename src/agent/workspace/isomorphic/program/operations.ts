@@ -1,5 +1,5 @@
 /** What the program can do, each as one function of the git dir and the worktree. */
-import { changeWorktree, forcePath, removeIfEmpty } from './change-worktree.ts'
+import { changeWorktree, removeIfEmpty, restorePath } from './change-worktree.ts'
 import { findInHistory, readCommit, treeBefore, writeCommit } from './commits.ts'
 import { moveMain, readExcludes, withIndex } from './git-dir-files.ts'
 import { type Index, type IndexEntry, isSameIndex, stampOf } from './index-file.ts'
@@ -181,8 +181,8 @@ const putBack = (tools: Tools, { main, files, empties }: Extract<Request, { kind
   withIndex(tools.gitDir, async (index) => {
     const stored = await filesOf(tools, main)
     const changes = files.map(({ path, mode }) => ({ path, mode, after: stored.get(path) ?? null }))
-    for (const { path, after } of changes) if (after === null) await forcePath(tools, path, null)
-    for (const { path, after, mode } of changes) if (after !== null) await forcePath(tools, path, after, mode)
+    for (const { path, after, mode } of changes)
+      if (after !== null) await restorePath(tools, path, { stored: after, mode })
     for (const folder of empties) await removeIfEmpty(tools, folder, [])
     return { index: await restamp(tools, index, changes), result: null }
   })

@@ -25,7 +25,7 @@ export type Request =
   | ({ readonly kind: 'commit'; readonly tree: string } & NewCommit)
   | ({ readonly kind: 'take-back'; readonly sha: string } & NewCommit)
   | ({ readonly kind: 'restore'; readonly path: string; readonly from: string } & NewCommit)
-  /** Paths as `look` gave them; `empties` are folders that may go when nothing is left in them, deepest first. */
+  /** Paths as `look` gave them, at which nothing stands; `empties` are folders that may go when nothing is left in them, deepest first. */
   | {
       readonly kind: 'put-back'
       readonly main: string
