@@ -85,6 +85,15 @@ describeReal('reading, writing and editing', () => {
     expectRefusal(await run(store('/etc/a')), 'not under')
   })
 
+  test('a file that nobody may write is not replaced, by neither tool', async () => {
+    await run(write('/workspace/closed', 'mine'))
+    chmodSync(inWorkspace('closed'), 0o444)
+    expectRefusal(await run(write('/workspace/closed', 'x')), 'closed to writing (mode 444)')
+    const edit = { kind: 'edit', path: '/workspace/closed', oldString: 'mine', newString: 'x' } as const
+    expectRefusal(await run({ ...edit, replaceAll: false }), 'closed to writing')
+    expect(readFileSync(inWorkspace('closed'), 'utf8')).toBe('mine')
+  })
+
   test('a file that is written again keeps its mode, and nothing else is left in its folder', async () => {
     mkdirSync(inWorkspace('bin'))
     chmodSync(inWorkspace('bin'), 0o777)

@@ -9,6 +9,7 @@ export const FILE_BYTES_MAX = 8 * 1024 * 1024
 /** Before the umask. */
 export const NEW_FILE_MODE = 0o666
 const PERMISSION_BITS = 0o777
+const MAY_WRITE = 0o222
 
 /** Reads a whole file as UTF-8, byte order mark included, so that writing it back changes nothing else. @throws {Refusal} */
 export const readText = (root: WorkspaceRoot, path: string): string => {
@@ -44,6 +45,9 @@ export const writeBytes = (
   const { folder, name } = root.openParent(path)
   withClosed(folder, () => {
     const mode = modeOf(root, folder, name)
+    // Taking the place of a file asks only for the right to write to its folder; a shell would be refused.
+    if (mode !== null && (mode & MAY_WRITE) === 0)
+      throw new Refusal(`it is closed to writing (mode ${mode.toString(8)}); whoever closed it can open it: chmod u+w`)
     const staged = `.plaited-${crypto.randomUUID()}`
     const nameless = spare?.take(folder) ?? null
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
