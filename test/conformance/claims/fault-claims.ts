@@ -23,6 +23,7 @@ export const FAULT_CLAIMS: Claims = {
       await repo.open()
       if (record.undoable(1)[0]?.turn === `t${index + 1}`) await repo.undo(null)
       expect(tree()).toEqual(before)
+      expect(await repo.commitOwnerEdits()).toBeNull() // the look before a turn, which also mends the index
       expect(home.faults()).toBe('')
     }
     const turns = turnsOf(home).filter((row) => row.startsWith('turn'))

@@ -4,10 +4,12 @@ import { SWEEP } from '../sweeper.ts'
 
 const MARK = `plaited-${crypto.randomUUID()}`
 
-const start = (argv: readonly string[]) => Bun.spawn([...argv], { stdio: ['ignore', 'ignore', 'ignore'] })
+const start = (argv: readonly string[]) => Bun.spawn([...argv], { stdio: ['pipe', 'ignore', 'ignore'] })
+
+// They read what never comes: a program that the shell waits for would outlive it.
 
 /** What a node that died leaves, as its command line says. */
-const leftover = () => start(shellCommand(`: ${MARK}; umask 002; sleep 600; true`))
+const leftover = () => start(shellCommand(`: ${MARK}; umask 002; read -r; true`))
 
 /** The pipe ends after `words`, as at the node's death or goodbye. */
 const sweep = async (words: string): Promise<void> => {
@@ -20,7 +22,7 @@ test('the sweeper ends what carries the mark of a dead node as its own words, an
   const bystanders = [
     start(['/bin/bash', '-c', `exec -a "vim /workspace/notes-${MARK}.md" sleep 600`]),
     start(['tail', '-f', '/dev/null', `: ${MARK}; umask 002`]),
-    start(['/bin/bash', '-c', `: ${MARK}; umask 002; sleep 600; true`]),
+    start(['/bin/bash', '-c', `: ${MARK}; umask 002; read -r; true`]),
   ]
   try {
     await sweep(`${MARK}\ngoodbye\n`)
