@@ -10,5 +10,5 @@ const network = missing === null ? await startNetwork() : null
 afterAll(() => network?.[Symbol.asyncDispose]())
 
 describeWhen(network !== null, missing ?? '', 'Bluesky', () => {
-  if (network) describeChannel('bluesky', () => createBlueskyWorld(network), { backlogMessages: 300 })
+  if (network) describeChannel('bluesky', () => createBlueskyWorld(network))
 })
