@@ -12,6 +12,7 @@ import { createSystemPrompt } from './agent/system-prompt.ts'
 import { createToolSet } from './agent/tools/tools.ts'
 import type { WorkspaceRepo } from './agent/workspace/workspace.types.ts'
 import { createWorkspaceRepo } from './agent/workspace/workspace-repo.ts'
+import { createToldLinks } from './announce-link.ts'
 import { announceRules } from './announce-rules.ts'
 import { createAttachmentKeeper } from './attachment-keeper.ts'
 import { createChannelHealth } from './channels/channel-health.ts'
@@ -140,7 +141,10 @@ const compose = async (
   const { rules, gate, lanes, engine, workspace } = await openLayers({ config, clock }, stores)
   const model = lazy(() => makeModel(config, secrets))
   const cli = createCliChannel()
-  const channels = (await options.openChannels?.({ memory, links, announce })) ?? []
+  const told = createToldLinks({ inbox, outbox, journal, links, served: () => config.channels }, (channel) =>
+    conversation.send(channel),
+  )
+  const channels = (await options.openChannels?.({ memory, links: told, announce })) ?? []
   const owner = { health: createChannelHealth(clock), linkDesk: createLinkDesk(clock), links, strangers }
   const redact = createRedactor(secretValues(secrets))
   const history = createWorkspaceHistory({ workspace, journal, lastingEffects: stores.lastingEffects })

@@ -379,6 +379,8 @@ describe('a node that is started with the gateway', () => {
     const [id] = oldToken.split('.')
     const { stdout } = await plaited(['links', '--home', home.path], { environment })
     expect(stdout).toContain(`gateway:${id}`)
+    const chat = await plaited(['chat', '--home', home.path], { environment, stdin: 'help\n' })
+    expect(chat.stdout).toContain(`gateway:${id} on gateway was linked just now`)
     await plaited(['unlink', 'gateway', `gateway:${id}`, '--home', home.path], { environment })
     expect((await ask(second.url, oldToken)).status).toBe(401)
     second.child.kill('SIGTERM')
