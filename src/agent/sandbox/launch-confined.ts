@@ -4,9 +4,9 @@
  * Both come from bubblewrap's status descriptor: `child-pid` when the namespaces exist, `exit-code` only if the command was
  * executed. So a command that prints "bwrap: ..." and a sandbox that could not be built are told apart without reading text.
  */
-import { closeSync } from 'node:fs'
 import { NodeError } from '../../utils/node-error.ts'
 import { bubblewrapArguments, type Confinement, type SandboxHost } from './bubblewrap-arguments.ts'
+import type { OutputPipe } from './output-pipe.ts'
 import type { SandboxLane } from './seccomp-filter.ts'
 
 export type ConfinedProcess = {
@@ -28,11 +28,11 @@ export type ConfinedProcess = {
  * @throws {NodeError} SANDBOX_FAILED when the host cannot start another process.
  */
 export const launchConfined = (host: SandboxHost, lane: SandboxLane, confinement: Confinement): ConfinedProcess => {
+  // Not an extra 'pipe' of Bun's: what it says was lost now and then, and the end of the process with it (Bun 1.4.5).
+  const statusPipe = host.makePipe()
   const { child, stdout, stderr } =
-    lane === 'bash' ? spawnOnPipes(host, confinement) : spawnOnSockets(host, confinement)
-  const statusDescriptor = child.stdio[4]
-  if (typeof statusDescriptor !== 'number') throw new TypeError('no status descriptor')
-  const status = readStatus(statusDescriptor)
+    lane === 'bash' ? spawnOnPipes(host, confinement, statusPipe) : spawnOnSockets(host, confinement, statusPipe)
+  const status = readStatus(statusPipe.read())
   const isRunning = () => child.exitCode === null && child.signalCode === null
   return {
     stdin: child.stdin,
@@ -76,33 +76,36 @@ export const sendInput = async (
 }
 
 /** Any program may run here, and many open /dev/stderr. */
-const spawnOnPipes = (host: SandboxHost, confinement: Confinement) => {
+const spawnOnPipes = (host: SandboxHost, confinement: Confinement, status: OutputPipe) => {
   const out = host.makePipe()
   const err = host.makePipe()
-  try {
-    const child = Bun.spawn(bubblewrapArguments(host, confinement), {
+  const child = spawnWith([out, err, status], () =>
+    Bun.spawn(bubblewrapArguments(host, confinement), {
       ...SPAWN,
-      stdio: ['pipe', out.writeEnd, err.writeEnd, Bun.file(host.filterPaths.bash), 'pipe'],
-    })
-    out.closeWriteEnd()
-    err.closeWriteEnd()
-    return { child, stdout: out.read(), stderr: err.read() }
-  } catch (cause) {
-    out.discard()
-    err.discard()
-    throw cannotStart(cause)
-  }
+      stdio: ['pipe', out.writeEnd, err.writeEnd, Bun.file(host.filterPaths.bash), status.writeEnd],
+    }),
+  )
+  return { child, stdout: out.read(), stderr: err.read() }
 }
 
 /** Our own worker: its output cannot be opened through a path at all, which is one way less to forge an answer. */
-const spawnOnSockets = (host: SandboxHost, confinement: Confinement) => {
-  try {
-    const child = Bun.spawn(bubblewrapArguments(host, confinement), {
+const spawnOnSockets = (host: SandboxHost, confinement: Confinement, status: OutputPipe) => {
+  const child = spawnWith([status], () =>
+    Bun.spawn(bubblewrapArguments(host, confinement), {
       ...SPAWN,
-      stdio: ['pipe', 'pipe', 'pipe', Bun.file(host.filterPaths.files), 'pipe'],
-    })
-    return { child, stdout: child.stdout, stderr: child.stderr }
+      stdio: ['pipe', 'pipe', 'pipe', Bun.file(host.filterPaths.files), status.writeEnd],
+    }),
+  )
+  return { child, stdout: child.stdout, stderr: child.stderr }
+}
+
+const spawnWith = <Child>(pipes: readonly OutputPipe[], spawn: () => Child): Child => {
+  try {
+    const child = spawn()
+    for (const pipe of pipes) pipe.closeWriteEnd()
+    return child
   } catch (cause) {
+    for (const pipe of pipes) pipe.discard()
     throw cannotStart(cause)
   }
 }
@@ -118,12 +121,12 @@ export const cannotStart = (cause: unknown): NodeError =>
     cause,
   })
 
-const readStatus = (descriptor: number) => {
+const readStatus = (stream: AsyncIterable<Uint8Array>) => {
   const innerPid = Promise.withResolvers<number | null>()
   const read = async (): Promise<boolean> => {
     let text = ''
     try {
-      for await (const chunk of Bun.file(descriptor).stream()) {
+      for await (const chunk of stream) {
         text += Buffer.from(chunk).toString('latin1')
         const pid = /"child-pid": (\d+)[ ,]/.exec(text)?.[1] // whole only: a cut number is another process
         if (pid !== undefined) innerPid.resolve(Number(pid))
@@ -133,7 +136,6 @@ const readStatus = (descriptor: number) => {
       return true // an unreadable status proves nothing, and a command that may have run is never run again
     } finally {
       innerPid.resolve(null)
-      closeSync(descriptor) // Bun never closes an extra 'pipe': one leaked descriptor per call otherwise
     }
   }
   return { innerPid: innerPid.promise, executed: read() }
