@@ -8,7 +8,7 @@
  * Ids are mapped one to one: a root inside would change how git, tar and package managers behave and gain nothing.
  * When the node is root, `setpriv` first becomes an ordinary user on the host: limits on processes do not bind the real root.
  */
-import type { OutputPipe } from './output-pipe.ts'
+import type { MakePipe } from './output-pipe.ts'
 import type { Bind, SandboxLimits, SandboxMode, SandboxUser } from './sandbox.types.ts'
 
 /** Where the worktree is inside, whatever the home is. */
@@ -37,7 +37,7 @@ export type SandboxHost = {
   readonly drop: { readonly to: SandboxUser; readonly setprivPath: string } | null
   readonly mode: SandboxMode
   readonly limits: SandboxLimits
-  readonly makePipe: () => OutputPipe
+  readonly makePipe: MakePipe
   /** On the command line of every sandbox of this node, and of no other process. */
   readonly mark: string
 }

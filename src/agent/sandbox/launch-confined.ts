@@ -9,6 +9,9 @@ import { bubblewrapArguments, type Confinement, type SandboxHost } from './bubbl
 import type { OutputPipe } from './output-pipe.ts'
 import type { SandboxLane } from './seccomp-filter.ts'
 
+/** Between two looks for the pid, milliseconds; bubblewrap needs about ten. */
+const LOOK_MS = 2
+
 export type ConfinedProcess = {
   readonly stdin: Bun.FileSink
   /** Must be read to the end, as must `stderr`: only then are their descriptors closed. */
@@ -28,11 +31,10 @@ export type ConfinedProcess = {
  * @throws {NodeError} SANDBOX_FAILED when the host cannot start another process.
  */
 export const launchConfined = (host: SandboxHost, lane: SandboxLane, confinement: Confinement): ConfinedProcess => {
-  // Not an extra 'pipe' of Bun's: what it says was lost now and then, and the end of the process with it (Bun 1.4.5).
-  const statusPipe = host.makePipe()
+  const statusPipe = host.makePipe({ isLookedAt: true })
   const { child, stdout, stderr } =
     lane === 'bash' ? spawnOnPipes(host, confinement, statusPipe) : spawnOnSockets(host, confinement, statusPipe)
-  const status = readStatus(statusPipe.read())
+  const status = readStatus(statusPipe, child.exited)
   const isRunning = () => child.exitCode === null && child.signalCode === null
   return {
     stdin: child.stdin,
@@ -121,24 +123,34 @@ export const cannotStart = (cause: unknown): NodeError =>
     cause,
   })
 
-const readStatus = (stream: AsyncIterable<Uint8Array>) => {
+/**
+ * Looked at by the clock until the pid is there, and once more at the end. A stream over the descriptor lost its first
+ * event now and then (Bun 1.4.5, busy machine): then neither pid nor end came, and no time-out could end the call.
+ */
+const readStatus = (pipe: OutputPipe, exited: Promise<unknown>) => {
   const innerPid = Promise.withResolvers<number | null>()
-  const read = async (): Promise<boolean> => {
-    let text = ''
-    try {
-      for await (const chunk of stream) {
-        text += Buffer.from(chunk).toString('latin1')
-        const pid = /"child-pid": (\d+)[ ,]/.exec(text)?.[1] // whole only: a cut number is another process
-        if (pid !== undefined) innerPid.resolve(Number(pid))
-      }
-      return text.includes('"exit-code"')
-    } catch {
-      return true // an unreadable status proves nothing, and a command that may have run is never run again
-    } finally {
-      innerPid.resolve(null)
-    }
+  let text = ''
+  const look = (): boolean => {
+    text += Buffer.from(pipe.look()).toString('latin1')
+    const pid = /"child-pid": (\d+)[ ,]/.exec(text)?.[1] // whole only: a cut number is another process
+    if (pid !== undefined) innerPid.resolve(Number(pid))
+    return pid !== undefined
   }
-  return { innerPid: innerPid.promise, executed: read() }
+  let timer: Timer | null = setInterval(() => {
+    if (look()) stopLooking()
+  }, LOOK_MS)
+  const stopLooking = () => {
+    if (timer !== null) clearInterval(timer)
+    timer = null
+  }
+  const executed = exited.then(() => {
+    stopLooking()
+    look()
+    innerPid.resolve(null)
+    pipe.closeReadEnd()
+    return text.includes('"exit-code"')
+  })
+  return { innerPid: innerPid.promise, executed }
 }
 
 const killIfAlive = (pid: number): void => {

@@ -7,6 +7,7 @@
  * have left is expected: `.plaited` that is a link, a file or closed (then the folder is made beside it), folders that are
  * closed to writing (they are opened), a file in the place of a folder (it is moved as well), paths of 4 KB.
  */
+import { NodeError } from '../../utils/node-error.ts'
 import type { RunConfined } from '../sandbox/sandbox.types.ts'
 import { decodeRecord, splitRecords } from './change-list.ts'
 import { WORKTREE_INSIDE } from './git-environment.ts'
@@ -18,11 +19,13 @@ export const ASIDE_TURNS_MAX = 20
 /** One run moves this many paths: a few milliseconds each, far from the time-out. */
 const PATHS_PER_RUN_MAX = 5_000
 const TIMEOUT_MS = 120_000
+/** What does not go within this time goes with a later turn. */
+const EXPIRE_TIMEOUT_MS = 10_000
 
 const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' }
 
 // $1: the turn, $2: the folder of an earlier run or nothing; stdin: paths, the folders above them first (`a`). Says `f` the
-// folder, `s` what could not be moved, `d` the folders of earlier turns that went.
+// folder, `s` what could not be moved.
 const SET_ASIDE = `
 umask 022
 base=${ASIDE_FOLDER}
@@ -55,11 +58,15 @@ done' "$folder"
 find "$folder" -depth -type d -empty -delete
 [ -d "$folder" ] || exit 0
 printf 'f%s\\0' "$folder"
-case $folder in "$base"*) ;; *) exit 0 ;; esac
-find "$base" -mindepth 1 -maxdepth 1 -type d ! -path "$folder" -printf '%C@ %P\\0' | sort -z -n -r |
+`
+
+// $1: a folder that stays. Says the folders of earlier turns that went; what the owner has put beside them stays.
+const EXPIRE = `
+base=${ASIDE_FOLDER}
+find "$base" -mindepth 1 -maxdepth 1 -type d -name '*-??????' ! -path "$1" -printf '%C@ %P\\0' | sort -z -n -r |
   tail -z -n +${ASIDE_TURNS_MAX} | sed -z 's/^[^ ]* //' | xargs -0 -r sh -c 'for name do
-  find "$0$name" -type d ! -perm -700 -exec chmod u+rwx {} \\;
-  rm -rf -- "$0$name" && printf "d%s\\0" "$0$name"
+  chmod -R u+rwX -- "$0$name"
+  rm -rf -- "$0$name" && printf "%s\\0" "$0$name"
 done' "$base"
 `
 
@@ -84,18 +91,52 @@ export const setAside = async (
 ): Promise<SetAside & { readonly stuck: ReadonlySet<string> }> => {
   const records = [...folders.map((path) => `a${path}\0`), ...paths.map((path) => `p${path}\0`)]
   const stuck = new Set<string>()
-  const expired: string[] = []
   let folder: string | null = null
   for (let at = 0; at < records.length; at += PATHS_PER_RUN_MAX) {
     const stdin = Buffer.from(records.slice(at, at + PATHS_PER_RUN_MAX).join(''), 'latin1')
-    const argv = ['/bin/sh', '-c', SET_ASIDE, 'plaited-aside', turn, folder ?? '']
-    const where = { cwd: WORKTREE_INSIDE, timeoutMs: TIMEOUT_MS }
-    const { stdout } = await run({ argv, binds: [], environment: ENVIRONMENT, stdin, ...where })
-    for (const record of splitRecords(stdout)) {
+    const script = { text: SET_ASIDE, arguments: [turn, folder ?? ''], stdin, timeoutMs: TIMEOUT_MS }
+    for (const record of await runScript(run, script).catch((error: unknown) => sayWhere(error, turn))) {
       if (record.startsWith('s')) stuck.add(record.slice(1))
-      else if (record.startsWith('d')) expired.push(decodeRecord(record.slice(1)))
       else folder = decodeRecord(record.slice(1))
     }
   }
+  const expired = folder?.startsWith(ASIDE_FOLDER) ? await expire(run, folder) : []
   return { folder, expired, stuck }
+}
+
+/** Whatever goes wrong here, what was set aside is to be restored first; the next turn tries again. */
+const expire = (run: RunConfined, kept: string): Promise<readonly string[]> =>
+  runScript(run, { text: EXPIRE, arguments: [kept], timeoutMs: EXPIRE_TIMEOUT_MS }).then(
+    (records) => records.map(decodeRecord),
+    () => [],
+  )
+
+const runScript = async (
+  run: RunConfined,
+  {
+    text,
+    arguments: words,
+    stdin,
+    timeoutMs,
+  }: {
+    readonly text: string
+    readonly arguments: readonly string[]
+    readonly stdin?: Uint8Array
+    readonly timeoutMs: number
+  },
+): Promise<readonly string[]> => {
+  const argv = ['/bin/sh', '-c', text, 'plaited-aside', ...words]
+  const { stdout } = await run({
+    ...{ argv, binds: [], environment: ENVIRONMENT, cwd: WORKTREE_INSIDE, timeoutMs, stdin: stdin ?? null },
+  })
+  return splitRecords(stdout)
+}
+
+/** A run that was ended may have moved some already. */
+const sayWhere = (error: unknown, turn: string): never => {
+  if (!(error instanceof NodeError)) throw error
+  throw new NodeError(error.code, error.message, {
+    hint: `what stood at paths that a rule protects may lie in ${ASIDE_FOLDER}${turn}-*, and is restored from there by you`,
+    cause: error,
+  })
 }

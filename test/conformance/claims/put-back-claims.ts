@@ -133,15 +133,15 @@ export const PUT_BACK_CLAIMS: Claims = {
   'of what was moved away the newest folders are kept, and those that go are named': async (home) => {
     await home.bash(
       `mkdir -p .plaited/aside; cd .plaited/aside
-       for i in $(seq ${ASIDE_TURNS_MAX + 5}); do mkdir -p t$i/in; echo x >t$i/in/f
-         case $i in 1) chmod 000 t1/in t1 ;; 2) touch -d 2100-01-01 t2 ;; esac; sleep 0.01; done; echo 1 >/workspace/a.pem`,
+       for i in $(seq ${ASIDE_TURNS_MAX + 5}); do mkdir -p t$i-abcdef/in; echo x >t$i-abcdef/in/f
+         case $i in 1) chmod 000 t1-abcdef/in t1-abcdef ;; 2) touch -d 2100-01-01 t2-abcdef ;; esac; sleep 0.01; done; echo 1 >/workspace/a.pem`,
     )
     await home.repo.commitOwnerEdits()
     await home.bash('rm a.pem')
     expect(await refuse(home, /a\.pem/)).toMatchObject({ paths: ['a.pem'], aside: null, expired: [] })
     await home.bash('echo 2 >a.pem')
     const { expired, aside } = await refuse(home, /a\.pem/)
-    expect(expired.toSorted()).toEqual([1, 2, 3, 4, 5, 6].map((turn) => `.plaited/aside/t${turn}`))
+    expect(expired.toSorted()).toEqual([1, 2, 3, 4, 5, 6].map((turn) => `.plaited/aside/t${turn}-abcdef`))
     const left = await home.bash('ls .plaited/aside')
     expect(left.split('\n')).toHaveLength(ASIDE_TURNS_MAX)
     expect(left).toContain(aside?.slice('.plaited/aside/'.length) ?? 'a folder')
