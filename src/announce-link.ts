@@ -45,7 +45,15 @@ const tellOthers = (
   for (const other of new Set([...parts.served(), LOCAL_CHANNEL])) {
     const to = other === channel ? null : ownerOn(parts, other)
     if (to !== null) {
-      parts.outbox.add({ key: `${key}@${other}`, channel: other, turn: `${key}@${other}`, to, replyTo: null, text })
+      parts.outbox.add({
+        key: `${key}@${other}`,
+        kind: 'notice',
+        channel: other,
+        turn: `${key}@${other}`,
+        to,
+        replyTo: null,
+        text,
+      })
     }
   }
 }

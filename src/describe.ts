@@ -39,7 +39,7 @@ export const describeStatus = (status: NodeStatus): string => {
 /** What keeps the history of the workspace, in words. */
 export const GIT_NAMES: Readonly<Record<NodeStatus['git'], string>> = {
   git: 'kept by the git of this machine',
-  'isomorphic-git': 'kept by isomorphic-git, because this machine has no git',
+  'isomorphic-git': 'kept by isomorphic-git: this machine has no git, or it had to be ended (until the next start)',
   unknown: 'unknown while the node is silent',
 }
 

@@ -74,8 +74,10 @@ export const prepareHome = (home: Home, sandboxGroup: number | null): void =>
     for (const file of [home.state, home.lease]) closeSync(openSync(file, 'a', 0o600))
   })
 
-const requireOwn = ({ root, state }: Home): void => {
-  const owner = statSync(state, { throwIfNoEntry: false })?.uid
+const requireOwn = ({ root, data, state }: Home): void => {
+  // Root could write into any folder, also one whose owner has begun a home with no more than a config.env.
+  const signs = process.getuid?.() === 0 ? [state, data, root] : [state, data]
+  const owner = signs.map((path) => statSync(path, { throwIfNoEntry: false })?.uid).find((uid) => uid !== undefined)
   if (owner === undefined || owner === process.getuid?.()) return
   throw new NodeError('HOME_UNUSABLE', `${root} is the home of user ${owner}, and this is user ${process.getuid?.()}`, {
     hint: `run it as that user: sudo -u '#${owner}' plaited ..., or name another folder with --home`,

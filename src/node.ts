@@ -3,7 +3,6 @@
 import type { AgentParts } from './agent/agent-parts.types.ts'
 import type { AuditedRules } from './agent/audited-rules.ts'
 import { unsafeOperatorCall } from './agent/constraint-engine.ts'
-import { installSeedRules } from './agent/constraint-store.ts'
 import { createLiveGate } from './agent/live-rules.ts'
 import type { Model } from './agent/model/model.types.ts'
 import { createPermissionEventBuilder } from './agent/permission-event.ts'
@@ -31,7 +30,8 @@ import { type Asking, createAsking, createSignedDecisions, describeRules, openAu
 import { type NodeStores, openStores } from './node-stores.ts'
 import type { ChannelPorts } from './open-channels.ts'
 import type { Operations } from './operations.ts'
-import { createGitEngine, createModel, createSandboxLanes, type SandboxLanes, SEED_RULES } from './parts.ts'
+import { createGitEngine, createModel, createSandboxLanes, type SandboxLanes } from './parts.ts'
+import { provideRules } from './reach-keeper.ts'
 import { createQuestionOperations } from './rule-proposals.ts'
 import { type Clock, systemClock } from './utils/clock.ts'
 import { diskFault } from './utils/disk-fault.ts'
@@ -71,7 +71,7 @@ export type NodeOptions = {
 export const createNode = async (options: NodeOptions): Promise<PlaitedNode> => {
   const { config } = options
   prepareHome(config.home, config.dropTo?.gid ?? null)
-  installSeedRules(config.home.constraints, SEED_RULES, { state: config.home.state })
+  provideRules(config.home)
   const stores = openStores(options)
   try {
     return await compose(options, stores)

@@ -1,10 +1,12 @@
 /** Where the keeper of a home is, and how it is asked. */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { installSeedRules } from './agent/constraint-store.ts'
 import type { DecisionHead } from './constraint-history/decision-head.ts'
 import { placeFaultOf } from './constraint-history/place-fault.ts'
 import type { Home } from './home.ts'
 import { createKeeperClient, type KeeperClient, processLine, socketLine } from './keeper/keeper-client.ts'
+import { hasKey } from './keeper/keeper-key.ts'
 import { readLastHead } from './keeper/sign-head.ts'
 import type { KeeperFolders } from './keeper-parts.ts'
 import { SEED_RULES } from './parts.ts'
@@ -29,6 +31,11 @@ export const keeperFolders = (home: Home): KeeperFolders => ({
 
 export const readRatchet = (home: Home): Ratchet =>
   isOthers(home.constraints) || existsSync(keeperSocket(home)) ? 'enforced' : 'advisory'
+
+/** Gives a new home the shipped rules. One whose keeper has a key has had rules: that they are gone is for the audit to tell. */
+export const provideRules = (home: Home): void => {
+  if (!hasKey(keeperFolders(home).keys)) installSeedRules(home.constraints, SEED_RULES, { state: home.state })
+}
 
 /**
  * The end of the decision chain that the keeper signed last, as it keeps it itself; null before the first.

@@ -86,6 +86,16 @@ describe('rules', () => {
     expect(existsSync(join(home.path, 'data/constraints'))).toBe(false)
   })
 
+  test('nor from a home that lost its state as well, when its keeper has a key', async () => {
+    using home = temporaryHome()
+    expect((await chat(home.path)).exitCode).toBe(0)
+    for (const name of readdirSync(join(home.path, 'data')))
+      if (name === 'constraints' || name.startsWith('events.sqlite'))
+        rmSync(join(home.path, 'data', name), { recursive: true })
+    await expectOnlyTalk(home.path, /constraints is gone/)
+    expect(existsSync(join(home.path, 'data/constraints'))).toBe(false)
+  })
+
   test('an emptied rules folder is a fault, not a node without rules', async () => {
     using home = temporaryHome()
     mkdirSync(join(home.path, 'data/constraints'), { recursive: true })

@@ -148,6 +148,17 @@ describeWhen(isRoot, 'only root has a second user', 'a home of another user', ()
   })
 })
 
+describeWhen(isRoot, 'only root has a second user', 'a folder of another user', () => {
+  test('is no home for root, also when it holds no more than a config.env or lost its state', () => {
+    withHome((home) => {
+      mkdirSync(home.root)
+      chownSync(home.root, 1, 1)
+      expect(() => prepareHome(home, null)).toThrow(expect.objectContaining({ code: 'HOME_UNUSABLE' }))
+      expect(readdirSync(home.root)).toEqual([])
+    })
+  })
+})
+
 const canMapOne = Bun.which('unshare') !== null && Bun.spawnSync(['unshare', '--map-root-user', 'true']).exitCode === 0
 
 describeWhen(canMapOne, 'this host makes no user namespaces', 'a container that maps one id', () => {
